@@ -1,0 +1,50 @@
+import type { Instant } from './time.ts';
+
+/** The engine's own states of a container. */
+export type ContainerState = 'created' | 'restarting' | 'running' | 'removing' | 'paused' | 'exited' | 'dead';
+
+export interface ContainerPort {
+  /** Port inside the container. */
+  readonly port: number;
+  readonly network: 'tcp' | 'udp' | 'sctp';
+  readonly hostIp?: string | undefined;
+  readonly hostPort?: number | undefined;
+}
+
+/** A mount as a listing shows it. */
+export interface ContainerMount {
+  readonly type: string;
+  /** Host path (bind) or volume name. */
+  readonly source: string;
+  readonly destination: string;
+  readonly writable: boolean;
+}
+
+/** An engine object as one listing saw it. */
+export interface Container {
+  readonly id: string;
+  /** Without the engine's leading slash. */
+  readonly name: string;
+  readonly image: string;
+  readonly imageId: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly createdAt: Instant;
+  readonly state: ContainerState;
+  readonly running: boolean;
+  /** `running`, `exited successfully`, `exited with code N`; `: <error>` follows when there is one. */
+  readonly status: string;
+  /** When the present or last run began; tells a restarted container from one that was never restarted. */
+  readonly startedAt?: Instant | undefined;
+  readonly ports: readonly ContainerPort[];
+  readonly mounts: readonly ContainerMount[];
+  /** Raw port texts that could not be understood. */
+  readonly portWarnings: readonly string[];
+}
+
+export const LABEL = {
+  localFolder: 'devcontainer.local_folder',
+  configFile: 'devcontainer.config_file',
+  metadata: 'devcontainer.metadata',
+  isTestRun: 'devcontainer.is_test_run',
+  composeProject: 'com.docker.compose.project',
+} as const;
