@@ -46,6 +46,8 @@ export const ERROR_FAMILIES = {
   'cli-failed': 'failed',
   'cli-output-invalid': 'failed',
   'state-unreadable': 'failed',
+  'state-locked': 'failed',
+  'daemon-unreachable': 'failed',
   timeout: 'failed',
   // We ended it ourselves: never an error in state.
   cancelled: 'cancelled',

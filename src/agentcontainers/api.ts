@@ -1,77 +1,9 @@
-import type { Instant } from '../clock/clock.ts';
-import type { Container } from './model/container.ts';
-import type { Candidate, ConfigError, Degraded, DevcontainerStatus, DirtyReason, Level } from './model/devcontainer.ts';
+import type { Operation } from './model/operation.ts';
+import type { Devcontainer, ListResult } from './model/view.ts';
 import type { ExecSession, ExecSpec } from './ports.ts';
 
-export type AgentStatus = 'starting' | 'running' | 'failed' | 'exited' | 'unsupported';
-
-/** What the outside sees of the sub-agent of a devcontainer. */
-export interface AgentView {
-  /** Id of its record at the control plane; `null` while there is none. */
-  readonly id: string | null;
-  readonly name: string;
-  /** Container workspace folder. */
-  readonly directory: string;
-  readonly status: AgentStatus;
-  readonly reason?: string | undefined;
-  readonly version?: string | undefined;
-  readonly startedAt?: Instant | undefined;
-}
-
-/** What the outside sees of one devcontainer: a projection of the store. */
-export interface Devcontainer {
-  /** Stable over daemon restarts: a name-based UUID of (real workspace folder, real config path). */
-  readonly id: string;
-  readonly name: string;
-  readonly workspaceFolder: string;
-  readonly configPath?: string | undefined;
-  readonly status: DevcontainerStatus;
-  readonly dirty: boolean;
-  readonly level: Level;
-  /** Always true until trust is recorded per entry; see docs/design/decisions.md. */
-  readonly trusted: boolean;
-  readonly subAgentId: string | null;
-  readonly container?: Container | undefined;
-  readonly agent?: AgentView | undefined;
-  /** Lifecycle error, else sub-agent error; one readable text. */
-  readonly error?: string | undefined;
-  readonly degraded?: readonly Degraded[] | undefined;
-  readonly dirtyReasons?: readonly DirtyReason[] | undefined;
-  readonly configError?: ConfigError | undefined;
-  readonly candidates?: readonly Candidate[] | undefined;
-  /** The operation that owns the entry now, if any. */
-  readonly operationId?: string | undefined;
-}
-
-export interface ListedContainer extends Container {
-  readonly level?: Level | undefined;
-  readonly devcontainerId?: string | undefined;
-}
-
-export interface ListResult {
-  /** Sorted by workspace folder, then config path. */
-  readonly devcontainers: readonly Devcontainer[];
-  readonly containers: readonly ListedContainer[];
-  readonly warnings: readonly string[];
-}
-
-export type OperationKind = 'create' | 'start' | 'recreate' | 'restart' | 'stop' | 'delete';
-export type OperationStatus = 'running' | 'succeeded' | 'failed' | 'cancelled' | 'interrupted';
-
-/** A piece of long work on one devcontainer, as a resource. */
-export interface Operation {
-  readonly id: string;
-  readonly devcontainerId: string;
-  readonly kind: OperationKind;
-  readonly status: OperationStatus;
-  /** What it is doing now, or was doing when it ended: `build`, `create`, `postCreateCommand`, `stop`, … */
-  readonly phase: string;
-  readonly startedAt: Instant;
-  readonly endedAt?: Instant | undefined;
-  readonly error?: string | undefined;
-  /** Where this operation's text begins in the devcontainer's log, in bytes. */
-  readonly logOffset: number;
-}
+export type { Operation, OperationKind, OperationStatus } from './model/operation.ts';
+export type { AgentStatus, AgentView, Devcontainer, ListedContainer, ListResult } from './model/view.ts';
 
 /** The answer to an accepted command. */
 export interface OperationReceipt {

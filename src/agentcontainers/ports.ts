@@ -4,6 +4,7 @@
  */
 import type { Instant } from '../clock/clock.ts';
 import type { Container } from './model/container.ts';
+import type { DisplayApp, SubAgentApp } from './model/customization.ts';
 import type { ConfigError, EntryKey } from './model/devcontainer.ts';
 
 // ---------------------------------------------------------------------------------------------------- engine
@@ -25,9 +26,13 @@ export interface ContainerDetails {
   readonly imageId: string;
   readonly state: Container['state'];
   readonly running: boolean;
+  /** As {@link Container.status}, with the engine's error text, which a listing does not have. */
+  readonly status?: string | undefined;
   readonly exitCode: number;
   readonly oomKilled: boolean;
   readonly error: string;
+  /** More exact than a listing's, which counts in seconds. */
+  readonly createdAt?: Instant | undefined;
   readonly startedAt?: Instant | undefined;
   readonly labels: Readonly<Record<string, string>>;
   /** The user of the image or of the create call; empty means root. */
@@ -249,13 +254,7 @@ export interface Watcher {
 
 // ----------------------------------------------------------------------------------------------- sub-agents
 
-export type DisplayApp = 'vscode' | 'vscode_insiders' | 'web_terminal' | 'ssh_helper' | 'port_forwarding_helper';
-
-/** An app shown beside the sub-agent. `slug` is unique within one sub-agent; everything else is passed on. */
-export interface SubAgentApp {
-  readonly slug: string;
-  readonly [property: string]: unknown;
-}
+export type { DisplayApp, SubAgentApp };
 
 export interface SubAgentSpec {
   readonly name: string;
@@ -306,7 +305,14 @@ export interface SubAgentBinary {
   /** When its process counts as started: at once, or when a line on stdout begins with this text. Default: at once. */
   readonly readyLine?: string | undefined;
   /** With it, a process whose lines with this beginning stay away for `timeoutMs` is ended and started anew. */
-  readonly heartbeat?: { readonly line: string; readonly timeoutMs: number } | undefined;
+  readonly heartbeat?:
+    | {
+        readonly line: string;
+        readonly timeoutMs: number;
+        /** Written to its stdin, with a line feed, after each of these lines: tells it that its daemon is alive. */
+        readonly answer?: string | undefined;
+      }
+    | undefined;
 }
 
 /** Chooses the executable for a platform; `undefined` means that there is none for it. */
@@ -370,7 +376,7 @@ export interface SubAgentProcess {
 
 /** Puts a sub-agent into a container and runs it there. */
 export interface SubAgentLauncher {
-  /** `sub-agent-delivery-failed`. */
+  /** `sub-agent-delivery-failed`; `sub-agent-unsupported` when no retry can help, e.g. a script without its shell. */
   deliver(request: DeliverRequest): Promise<Delivery>;
   /** Resolves when the process is ready. `sub-agent-start-failed`. */
   launch(request: LaunchRequest): Promise<SubAgentProcess>;
@@ -405,19 +411,21 @@ export interface PersistedEntry {
   readonly name?: string | undefined;
   /** A person asked for it, so it is listed also without a container. */
   readonly adopted: boolean;
-  /** Containers that we made, and the fingerprint each was made from. */
+  /** Containers whose fingerprint is known. `ours`: we made it. */
   readonly made: readonly {
     readonly containerId: string;
     readonly fingerprint: string;
     readonly properties: Readonly<Record<string, string>>;
+    readonly ours: boolean;
   }[];
-  /** An `up` that was under way when this was written. */
+  /** An `up` that was under way when this was written: a container not in `knownContainers` was made by it. */
   readonly intent?:
     | {
         readonly operationId: string;
         readonly fingerprint: string;
         readonly properties: Readonly<Record<string, string>>;
         readonly since: Instant;
+        readonly knownContainers: readonly string[];
       }
     | undefined;
 }

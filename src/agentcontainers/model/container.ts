@@ -28,12 +28,13 @@ export interface Container {
   readonly image: string;
   readonly imageId: string;
   readonly labels: Readonly<Record<string, string>>;
+  /** In whole seconds, unless `startedAt` is known too. */
   readonly createdAt: Instant;
   readonly state: ContainerState;
   readonly running: boolean;
   /** `running`, `exited successfully`, `exited with code N`; `: <error>` follows when there is one. */
   readonly status: string;
-  /** When the present or last run began; tells a restarted container from one that was never restarted. */
+  /** When the present or last run began; known of containers that were inspected. Tells a restarted container from one that was never restarted. */
   readonly startedAt?: Instant | undefined;
   readonly ports: readonly ContainerPort[];
   readonly mounts: readonly ContainerMount[];

@@ -20,26 +20,30 @@ export type Phase =
 
 export type DevcontainerStatus = Phase['status'];
 
-/** What the sub-agent of a devcontainer is at. Each kind but the first two names the container it speaks of. */
+/**
+ * What the sub-agent of a devcontainer is at. Each kind but the first two names the run of a container it speaks of
+ * (see `runOf`), so that a container that was restarted or replaced is told from the one before.
+ */
 export type Agent =
   | { readonly kind: 'none' }
   | { readonly kind: 'ignored' }
-  | { readonly kind: 'unsupported'; readonly containerId: string; readonly reason: string }
-  | { readonly kind: 'injecting'; readonly containerId: string; readonly jobId: JobId; readonly attempt: number }
+  | { readonly kind: 'unsupported'; readonly run: string; readonly reason: string }
+  | { readonly kind: 'injecting'; readonly run: string; readonly jobId: JobId; readonly failures: number }
   | {
       readonly kind: 'injected';
-      readonly containerId: string;
+      readonly run: string;
       readonly jobId: JobId;
-      readonly attempt: number;
+      /** How many tries in a row had failed before this one. */
+      readonly failures: number;
       readonly startedAt: Instant;
       readonly version?: string | undefined;
     }
   | {
       readonly kind: 'exited' | 'failed';
-      readonly containerId: string;
+      readonly run: string;
       readonly jobId: JobId;
       /** How many tries in a row have failed; sets the back-off. */
-      readonly attempt: number;
+      readonly failures: number;
       readonly reason: string;
       /** No new try before this. */
       readonly retryAt: Instant;

@@ -1,0 +1,32 @@
+/** Defaults of the options, and limits that are not options. Times in ms unless said otherwise. */
+export const DEFAULTS = {
+  updateIntervalMs: 10_000,
+  listTimeoutMs: 15_000,
+  eventDebounceMs: 20,
+  injectTimeoutMs: 15_000,
+  maxInjections: 8,
+  maxUps: 2,
+  stopGraceSeconds: 10,
+} as const;
+
+/** The safety-net period is this many times longer while the event stream is healthy. */
+export const QUIET_FACTOR = 6;
+/** How long a new `up`, a stop or a delete waits for the later hooks of an earlier `up` to end. */
+export const TAIL_TIMEOUT = 15_000;
+/** How long a sub-agent may take to end after it was asked to. */
+export const SUB_AGENT_GRACE = 5_000;
+/** Deadline of control plane calls that nobody waits for: clean-up at start and at close. */
+export const CLEANUP_TIMEOUT = 10_000;
+/** Deadline of one engine call that should be short. */
+export const ENGINE_TIMEOUT = 30_000;
+/** An event stream that said nothing for this long is opened anew. */
+export const SILENT_STREAM = 300_000;
+/** A new event stream asks for events this far back, so that none falls into the gap. */
+export const EVENT_OVERLAP = 2_000;
+/** Waits between tries to open the event stream: doubled from the first to the last, with jitter. */
+export const RECONNECT_FIRST = 500;
+export const RECONNECT_LAST = 30_000;
+/** Merged configurations kept. */
+export const CONFIGURATIONS_KEPT = 500;
+/** How many containers are inspected at the same time. */
+export const INSPECTIONS_AT_ONCE = 8;

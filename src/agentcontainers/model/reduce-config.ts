@@ -1,0 +1,50 @@
+import type { Effect } from './effects.ts';
+import type { ConfigReading, Event } from './events.ts';
+import { chooseName } from './names.ts';
+import { isTransitioning, takenNames, withEntry, type Entry, type State } from './state.ts';
+
+/** A config was read anew: dirty follows from it at once, without waiting for a pass. */
+export function reduceConfigRead(
+  state: State,
+  event: Extract<Event, { type: 'configRead' }>,
+): readonly [State, readonly Effect[]] {
+  const before = state.entries.get(event.id);
+  if (!before) return [state, []];
+  const entry = withReading(state, before, event.reading);
+  if (entry === before) return [state, []];
+  const next = withEntry(state, entry);
+  const policyChanged = entry.ignored !== before.ignored || entry.name !== before.name;
+  return [next, policyChanged && !isTransitioning(entry.phase) ? [{ type: 'refresh', reason: 'configuration' }] : []];
+}
+
+/** A file that is broken or away keeps the last good fingerprint, name and opt-out. */
+export function withReading(state: State, entry: Entry, reading: ConfigReading): Entry {
+  switch (reading.kind) {
+    case 'missing':
+      return entry.configError === undefined ? entry : { ...entry, configError: undefined };
+    case 'invalid': {
+      const { error } = reading;
+      const known = entry.configError;
+      const same = known?.message === error.message && known.line === error.line && known.column === error.column;
+      return same ? entry : { ...entry, configError: error };
+    }
+    case 'valid': {
+      const config = entry.config?.fingerprint === reading.config.fingerprint ? entry.config : reading.config;
+      const named = withName(state, entry, reading.name);
+      if (config === entry.config && !entry.configError && reading.ignored === entry.ignored && named === entry)
+        return entry;
+      return { ...named, config, configError: undefined, ignored: reading.ignored };
+    }
+  }
+}
+
+/** A name that the user chose is never altered; without one the folder gives it, and once given it stays. */
+function withName(state: State, entry: Entry, chosen: string | undefined): Entry {
+  if (chosen !== undefined) {
+    return entry.name === chosen && entry.nameSource === 'chosen'
+      ? entry
+      : { ...entry, name: chosen, nameSource: 'chosen' };
+  }
+  if (entry.nameSource === 'folder') return entry;
+  return { ...entry, name: chooseName(entry.key.workspaceFolder, takenNames(state, entry.id)), nameSource: 'folder' };
+}

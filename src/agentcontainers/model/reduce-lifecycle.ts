@@ -1,0 +1,169 @@
+import type { Effect } from './effects.ts';
+import type { Event } from './events.ts';
+import { endAgent, recordDeletion } from './decide-agent.ts';
+import type { OperationKind } from './operation.ts';
+import { beginOperation, endOperation } from './reduce-operation.ts';
+import { isTransitioning, withChangedEntry, withEntry, type Entry, type Settling, type State } from './state.ts';
+
+type Of<T extends Event['type']> = Extract<Event, { type: T }>;
+type Result = readonly [State, readonly Effect[]];
+
+const PERSIST: Effect = { type: 'persist' };
+
+/** Takes the entry over for a job: observations leave it alone from here on, its sub-agent is ended. */
+function takeOver(
+  state: State,
+  event: Of<'upRequested' | 'stopRequested' | 'restartRequested' | 'deleteRequested'>,
+  kind: OperationKind,
+  phaseText: string,
+  change: (entry: Entry) => Entry,
+  effect: Effect,
+): Result {
+  const before = state.entries.get(event.id);
+  // `admit` refuses this; whatever came here in spite of it changes nothing.
+  if (!before || isTransitioning(before.phase) || state.lifecycle !== 'open') return [state, []];
+  const [ended, effects] = endAgent(before, 'none');
+  const entry = change({ ...ended, lifecycleError: undefined, settling: undefined, tail: undefined });
+  const { jobId: id, at, logOffset } = event;
+  const operation = { id, devcontainerId: entry.id, kind, phase: phaseText, at, logOffset };
+  return [beginOperation(withChangedEntry(state, entry), operation), [...effects, effect, PERSIST]];
+}
+
+export function reduceUpRequested(state: State, event: Of<'upRequested'>): Result {
+  const { id, jobId, cause } = event;
+  const kind = cause === 'recreate' ? 'recreate' : cause === 'create' || cause === 'manifest' ? 'create' : 'start';
+  const change = (entry: Entry): Entry => ({
+    ...entry,
+    phase: { status: 'starting', jobId, cause },
+    ...(cause === 'recreate' ? { link: undefined, candidates: [] } : {}),
+  });
+  return takeOver(state, event, kind, 'waiting', change, { type: 'up', id, jobId, cause });
+}
+
+export function reduceStopRequested(state: State, event: Of<'stopRequested'>): Result {
+  const { id, jobId } = event;
+  const change = (entry: Entry): Entry => ({ ...entry, phase: { status: 'stopping', jobId } });
+  return takeOver(state, event, 'stop', 'stop', change, { type: 'stop', id, jobId });
+}
+
+export function reduceRestartRequested(state: State, event: Of<'restartRequested'>): Result {
+  const { id, jobId } = event;
+  const change = (entry: Entry): Entry => ({ ...entry, phase: { status: 'stopping', jobId } });
+  return takeOver(state, event, 'restart', 'stop', change, { type: 'restart', id, jobId });
+}
+
+export function reduceDeleteRequested(state: State, event: Of<'deleteRequested'>): Result {
+  const { id, jobId, volumes } = event;
+  const change = (entry: Entry): Entry => ({ ...entry, phase: { status: 'stopping', jobId } });
+  return takeOver(state, event, 'delete', 'stop', change, { type: 'delete', id, jobId, volumes });
+}
+
+/** The entry, if the job still owns it; the result of a superseded job changes nothing. */
+function owned(state: State, event: { readonly id: string; readonly jobId: string }): Entry | undefined {
+  const entry = state.entries.get(event.id);
+  return entry && isTransitioning(entry.phase) && 'jobId' in entry.phase && entry.phase.jobId === event.jobId
+    ? entry
+    : undefined;
+}
+
+export function reduceUpBegan(state: State, event: Of<'upBegan'>): Result {
+  const entry = owned(state, { id: event.id, jobId: event.intent.operationId });
+  return entry ? [withEntry(state, { ...entry, intent: event.intent }), [PERSIST]] : [state, []];
+}
+
+function settle(state: State, entry: Entry, settling: Settling, tail: string | undefined): Result {
+  return [withChangedEntry(state, { ...entry, settling, tail }), [{ type: 'refresh', reason: `up ${settling.kind}` }]];
+}
+
+export function reduceUpReady(state: State, event: Of<'upReady'>): Result {
+  const entry = owned(state, event);
+  return entry ? settle(state, entry, { kind: 'ready' }, event.jobId) : [state, []];
+}
+
+export function reduceUpSucceeded(state: State, event: Of<'upSucceeded'>): Result {
+  const entry = owned(state, event);
+  if (entry) return settle(state, entry, { kind: 'succeeded', containerId: event.containerId }, undefined);
+  return reduceTailEnded(state, event);
+}
+
+export function reduceUpFailed(state: State, event: Of<'upFailed'>): Result {
+  const { containerId, message, degraded, at: failedAt } = event;
+  const entry = owned(state, event);
+  if (entry) return settle(state, entry, { kind: 'failed', containerId, message, degraded, failedAt }, undefined);
+  return reduceTailEnded(state, event);
+}
+
+/** The hooks after `waitFor` have ended. Their failure is shown; the devcontainer stays as it is. */
+function reduceTailEnded(state: State, event: Of<'upSucceeded' | 'upFailed'>): Result {
+  const entry = state.entries.get(event.id);
+  if (!entry || entry.tail !== event.jobId) return [state, []];
+  const ended = { ...entry, tail: undefined };
+  if (event.type === 'upSucceeded' || entry.phase.status !== 'running') return [withEntry(state, ended), []];
+  const { message, degraded } = event;
+  return [withEntry(state, { ...ended, lifecycleError: { message, degraded: [degraded] } }), []];
+}
+
+export function reduceUpCancelled(state: State, event: Of<'upCancelled'>): Result {
+  const { jobId, at } = event;
+  const entry = owned(state, event);
+  if (entry) {
+    const stopped = withChangedEntry(state, {
+      ...entry,
+      phase: { status: 'stopped' },
+      settling: undefined,
+      tail: undefined,
+    });
+    return [endOperation(stopped, jobId, 'cancelled', at), [{ type: 'refresh', reason: 'up cancelled' }, PERSIST]];
+  }
+  const holder = state.entries.get(event.id);
+  return holder?.tail === jobId ? [withEntry(state, { ...holder, tail: undefined }), []] : [state, []];
+}
+
+export function reduceStopEnded(state: State, event: Of<'stopEnded'>): Result {
+  const { jobId, error, at } = event;
+  const entry = owned(state, event);
+  if (!entry) return [state, []];
+  const refresh: Effect = { type: 'refresh', reason: 'stop ended' };
+  if (error !== undefined) return failed(state, entry, jobId, error, at, refresh);
+  const stopped = withChangedEntry(state, { ...entry, phase: { status: 'stopped' } });
+  return [endOperation(stopped, jobId, 'succeeded', at, undefined, 'stopped'), [refresh, PERSIST]];
+}
+
+export function reduceRestartStopped(state: State, event: Of<'restartStopped'>): Result {
+  const entry = owned(state, event);
+  if (!entry) return [state, []];
+  return [withChangedEntry(state, { ...entry, phase: { status: 'starting', jobId: event.jobId, cause: 'start' } }), []];
+}
+
+export function reduceDeleteStopped(state: State, event: Of<'deleteStopped'>): Result {
+  const entry = owned(state, event);
+  return entry
+    ? [withChangedEntry(state, { ...entry, phase: { status: 'deleting', jobId: event.jobId } }), []]
+    : [state, []];
+}
+
+export function reduceDeleteEnded(state: State, event: Of<'deleteEnded'>): Result {
+  const { jobId, error, at } = event;
+  const entry = owned(state, event);
+  if (!entry) return [state, []];
+  const refresh: Effect = { type: 'refresh', reason: 'delete ended' };
+  if (error !== undefined) return failed(state, entry, jobId, error, at, refresh);
+  const effects: Effect[] = [...recordDeletion(entry), refresh, PERSIST];
+  if (entry.origin === 'manifest') {
+    const { record: _gone, ...rest } = entry;
+    const blank: Entry = { ...rest, phase: { status: 'stopped' }, link: undefined, candidates: [], made: [] };
+    return [endOperation(withChangedEntry(state, blank), jobId, 'succeeded', at, undefined, 'deleted'), effects];
+  }
+  const revision = state.revision + 1;
+  const entries = new Map(state.entries);
+  entries.delete(entry.id);
+  const tombstones = new Map(state.tombstones).set(entry.id, revision);
+  const gone = endOperation({ ...state, revision, entries, tombstones }, jobId, 'succeeded', at, undefined, 'deleted');
+  return [gone, [{ type: 'unwatchConfig', id: entry.id }, ...effects]];
+}
+
+function failed(state: State, entry: Entry, jobId: string, message: string, at: number, refresh: Effect): Result {
+  const lifecycleError = { message, degraded: [] };
+  const changed = withChangedEntry(state, { ...entry, phase: { status: 'error', failedAt: at }, lifecycleError });
+  return [endOperation(changed, jobId, 'failed', at, message), [refresh, PERSIST]];
+}

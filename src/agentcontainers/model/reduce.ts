@@ -1,0 +1,133 @@
+import type { Effect } from './effects.ts';
+import type { Event } from './events.ts';
+import { chooseName } from './names.ts';
+import {
+  reduceInjected,
+  reduceInjectDropped,
+  reduceInjectFailed,
+  reduceInjectUnsupported,
+  reduceSubAgentCreated,
+  reduceSubAgentDeleted,
+  reduceSubAgentExited,
+} from './reduce-agent.ts';
+import { reduceConfigRead } from './reduce-config.ts';
+import {
+  reduceDeleteEnded,
+  reduceDeleteRequested,
+  reduceDeleteStopped,
+  reduceRestartRequested,
+  reduceRestartStopped,
+  reduceStopEnded,
+  reduceStopRequested,
+  reduceUpBegan,
+  reduceUpCancelled,
+  reduceUpFailed,
+  reduceUpReady,
+  reduceUpRequested,
+  reduceUpSucceeded,
+} from './reduce-lifecycle.ts';
+import { reduceObserved, reduceObserveFailed } from './reduce-observed.ts';
+import { progressOperation, withOperation } from './reduce-operation.ts';
+import { takenNames, withEntry, type Entry, type State } from './state.ts';
+
+/**
+ * The whole of what can happen to the state. Pure: the same state and event give the same result; nothing is asked,
+ * awaited or started here.
+ */
+export function reduce(state: State, event: Event): readonly [State, readonly Effect[]] {
+  if (state.lifecycle === 'closed' && event.type !== 'subAgentCreated') return [state, []];
+  switch (event.type) {
+    case 'registered':
+      return reduceRegistered(state, event);
+    case 'operationRestored':
+      return [withOperation(state, event.operation), []];
+    case 'observed':
+      return reduceObserved(state, event);
+    case 'observeFailed':
+      return reduceObserveFailed(state, event);
+    case 'configRead':
+      return reduceConfigRead(state, event);
+    case 'upRequested':
+      return reduceUpRequested(state, event);
+    case 'upBegan':
+      return reduceUpBegan(state, event);
+    case 'upReady':
+      return reduceUpReady(state, event);
+    case 'upSucceeded':
+      return reduceUpSucceeded(state, event);
+    case 'upFailed':
+      return reduceUpFailed(state, event);
+    case 'upCancelled':
+      return reduceUpCancelled(state, event);
+    case 'stopRequested':
+      return reduceStopRequested(state, event);
+    case 'stopEnded':
+      return reduceStopEnded(state, event);
+    case 'restartRequested':
+      return reduceRestartRequested(state, event);
+    case 'restartStopped':
+      return reduceRestartStopped(state, event);
+    case 'deleteRequested':
+      return reduceDeleteRequested(state, event);
+    case 'deleteStopped':
+      return reduceDeleteStopped(state, event);
+    case 'deleteEnded':
+      return reduceDeleteEnded(state, event);
+    case 'operationProgressed':
+      return [progressOperation(state, event.jobId, event.phase), []];
+    case 'subAgentCreated':
+      return reduceSubAgentCreated(state, event);
+    case 'subAgentDeleted':
+      return reduceSubAgentDeleted(state, event);
+    case 'injected':
+      return reduceInjected(state, event);
+    case 'injectFailed':
+      return reduceInjectFailed(state, event);
+    case 'injectUnsupported':
+      return reduceInjectUnsupported(state, event);
+    case 'injectDropped':
+      return reduceInjectDropped(state, event);
+    case 'subAgentExited':
+      return reduceSubAgentExited(state, event);
+    case 'closing':
+      return [{ ...state, lifecycle: 'closing' }, []];
+    case 'closed':
+      return [{ ...state, lifecycle: 'closed' }, []];
+  }
+}
+
+/** An entry that is known before any container of it was seen. A later registration only adds to an earlier one. */
+function reduceRegistered(
+  state: State,
+  event: Extract<Event, { type: 'registered' }>,
+): readonly [State, readonly Effect[]] {
+  const { id, key, preassignedRecordId } = event;
+  const before = state.entries.get(id);
+  if (before) {
+    const adopted = event.adopted && before.level === 'seen';
+    const entry: Entry = {
+      ...before,
+      level: adopted ? 'adopted' : before.level,
+      origin: event.origin === 'seen' ? before.origin : event.origin,
+      preassignedRecordId: preassignedRecordId ?? before.preassignedRecordId,
+    };
+    return [withEntry(state, entry), adopted ? [{ type: 'watchConfig', id, key }, { type: 'persist' }] : []];
+  }
+  const entry: Entry = {
+    id,
+    key,
+    origin: event.origin,
+    level: event.adopted ? 'adopted' : 'seen',
+    name: event.name ?? chooseName(key.workspaceFolder, takenNames(state, id)),
+    nameSource: event.origin === 'manifest' && event.name !== undefined ? 'chosen' : 'folder',
+    revision: 0,
+    phase: { status: 'stopped' },
+    candidates: [],
+    agent: { kind: 'none' },
+    preassignedRecordId,
+    ignored: false,
+    made: event.made,
+    intent: event.intent,
+  };
+  return [withEntry(state, entry), event.adopted ? [{ type: 'watchConfig', id, key }] : []];
+}

@@ -1,0 +1,106 @@
+import { isAbsolute, normalize, sep } from 'node:path';
+import { LABEL, type Container } from '../model/container.ts';
+import type { EntryKey } from '../model/devcontainer.ts';
+import type { Claim } from '../model/events.ts';
+import type { ConfigFiles } from '../ports.ts';
+import { devcontainerId } from './observe.ts';
+
+/** Finds out which devcontainer a container claims to be, and whether its mounts bear the claim out. */
+export interface ContainerClaims {
+  resolve(containers: readonly Container[]): Promise<Claim[]>;
+  /** Something happened to this container; without an id, to any. */
+  forget(containerId?: string): void;
+}
+
+const LONGEST_LABEL = 4096;
+
+export function createContainerClaims(
+  configFiles: ConfigFiles,
+  options: { readonly labels: readonly string[]; readonly roots: readonly string[] },
+): ContainerClaims {
+  const known = new Map<string, Claim | undefined>();
+  let realRoots: Promise<string[]> | undefined;
+
+  function rootFolders(): Promise<string[]> {
+    realRoots ??= Promise.all(options.roots.map(async (root) => (await configFiles.realDirectory(root)) ?? root));
+    return realRoots;
+  }
+
+  async function claimOf(container: Container): Promise<Claim | undefined> {
+    if (!counts(container, options.labels)) return undefined;
+    const folder = container.labels[LABEL.localFolder] ?? '';
+    const config = container.labels[LABEL.configFile];
+    if (!isAbsolute(folder) || folder.length > LONGEST_LABEL || (config?.length ?? 0) > LONGEST_LABEL) return undefined;
+    const proven = await mounts(container, folder);
+    const key = proven
+      ? await realKey(folder, config)
+      : { workspaceFolder: trimmed(normalize(folder)), configPath: config ?? '' };
+    const roots = await rootFolders();
+    const underRoot = proven && roots.some((root) => isInside(key.workspaceFolder, root));
+    return { containerId: container.id, entryId: devcontainerId(key), key, proven, underRoot };
+  }
+
+  /** A label is a claim, an image can carry it: only a bind mount that leads to the folder proves it. */
+  async function mounts(container: Container, folder: string): Promise<boolean> {
+    const binds = container.mounts.filter((mount) => mount.type === 'bind');
+    if (binds.length === 0) return false;
+    const real = await configFiles.realDirectory(folder);
+    if (real === undefined)
+      return binds.some((bind) => isInside(trimmed(normalize(folder)), trimmed(normalize(bind.source))));
+    for (const bind of binds) {
+      // Docker Desktop shows host paths below this folder of its virtual machine.
+      const source = bind.source.replace(/^\/host_mnt(?=\/)/, '');
+      if (isInside(real, (await configFiles.realDirectory(source)) ?? trimmed(normalize(source)))) return true;
+    }
+    return false;
+  }
+
+  async function realKey(folder: string, config: string | undefined): Promise<EntryKey> {
+    const found = await configFiles.canonicalKey(folder, config);
+    if ('workspaceFolder' in found) return found;
+    const workspaceFolder = (await configFiles.realDirectory(folder)) ?? trimmed(normalize(folder));
+    return { workspaceFolder, configPath: found.configPaths[0] ?? '' };
+  }
+
+  return {
+    async resolve(containers) {
+      const present = new Set(containers.map((container) => container.id));
+      for (const id of known.keys()) if (!present.has(id)) known.delete(id);
+      await Promise.all(
+        containers.map(async (container) => {
+          if (!known.has(container.id)) known.set(container.id, await claimOf(container));
+        }),
+      );
+      return containers.flatMap((container) => known.get(container.id) ?? []);
+    },
+    forget(containerId) {
+      if (containerId === undefined) known.clear();
+      else known.delete(containerId);
+    },
+  };
+}
+
+/** A candidate has the folder label, is no test run (unless a filter is set), and matches all labels of the filter. */
+export function counts(container: Container, filter: readonly string[]): boolean {
+  const { labels } = container;
+  if (labels[LABEL.localFolder] === undefined || labels[LABEL.localFolder] === '') return false;
+  if (filter.length === 0) return labels[LABEL.isTestRun] !== 'true';
+  return matchesLabels(container, filter);
+}
+
+/** `k` or `k=v`, all of them. */
+export function matchesLabels(container: Pick<Container, 'labels'>, filter: readonly string[]): boolean {
+  return filter.every((wanted) => {
+    const at = wanted.indexOf('=');
+    if (at < 0) return Object.hasOwn(container.labels, wanted);
+    return container.labels[wanted.slice(0, at)] === wanted.slice(at + 1);
+  });
+}
+
+function isInside(path: string, folder: string): boolean {
+  return path === folder || path.startsWith(folder.endsWith(sep) ? folder : folder + sep);
+}
+
+function trimmed(path: string): string {
+  return path.length > 1 ? path.replace(/[/\\]+$/, '') : path;
+}

@@ -1,0 +1,107 @@
+import { linkedScope } from '../../../async/abort.ts';
+import { createDeferred } from '../../../async/deferred.ts';
+import { AgentContainersError, errorMessage, isCancelled } from '../../../errors.ts';
+import type { EffectMap } from '../../model/effects.ts';
+import type { Degraded } from '../../model/devcontainer.ts';
+import type { Entry, Intent } from '../../model/state.ts';
+import type { CliProgress, UpRun } from '../../ports.ts';
+import type { Runtime } from '../runtime.ts';
+
+/**
+ * Brings a devcontainer up. Ends when it is ready, i.e. when a hook after `waitFor` begins, or when `up` has ended;
+ * what runs after that is the tail, which goes on in the background.
+ */
+export async function up(rt: Runtime, effect: EffectMap['up'], laneSignal: AbortSignal): Promise<void> {
+  const { id, jobId, cause } = effect;
+  const { store, ports } = rt;
+  // A new `up` awaits the end of the old one's tail: two must never work on one devcontainer.
+  await rt.tails.end(id, 'superseded');
+  // The tail outlives the lane's job, so its scope hangs on closing, not on the lane.
+  const scope = linkedScope(laneSignal, rt.closing);
+  const exclusivePart = createDeferred<void>();
+  const ended = rt.upLimiter
+    .run(scope.signal, async () => {
+      const entry = store.state.entries.get(id);
+      if (!entry) return;
+      const intent = await recordIntent(rt, entry, jobId);
+      store.dispatch({ type: 'upBegan', id, intent });
+      // The intent is written before the first side effect, so that a daemon killed at any step knows what it had begun.
+      await rt.persistence.flush();
+      const run = ports.cli.up({
+        key: entry.key,
+        removeExisting: cause === 'recreate',
+        onProgress: (progress) => report(rt, id, jobId, progress),
+        signal: scope.signal,
+      });
+      void run.ready.then((ready) => {
+        if (!ready) return;
+        store.dispatch({ type: 'upReady', id, jobId });
+        exclusivePart.resolve();
+      });
+      await finish(rt, effect, run);
+    })
+    .catch((error: unknown) => fail(rt, effect, error))
+    .finally(() => {
+      scope.release();
+      exclusivePart.resolve();
+    });
+  rt.tails.add(id, { abort: scope.abort, ended });
+  await exclusivePart.promise;
+}
+
+/** What the container will be made from, and which ones there are already. */
+async function recordIntent(rt: Runtime, entry: Entry, jobId: string): Promise<Intent> {
+  const snapshot = await rt.ports.configFiles.read(entry.key.configPath);
+  if (snapshot.kind === 'invalid') {
+    const { message, line, column } = snapshot.error;
+    throw new AgentContainersError(
+      'config-invalid',
+      `Bringing up failed: ${entry.key.configPath}:${line}:${column}: ${message} Mend the file and try again.`,
+    );
+  }
+  if (snapshot.kind === 'missing') {
+    throw new AgentContainersError('config-not-found', `Bringing up failed: there is no file ${entry.key.configPath}.`);
+  }
+  const { claims } = rt.store.state;
+  const knownContainers = [...claims].filter(([, entryId]) => entryId === entry.id).map(([containerId]) => containerId);
+  const { fingerprint, properties } = snapshot;
+  return { operationId: jobId, fingerprint, properties, since: rt.ports.clock.now(), knownContainers };
+}
+
+function report(rt: Runtime, id: string, jobId: string, progress: CliProgress): void {
+  if (progress.level >= 3 || progress.phase !== 'other') rt.ports.logSink.append(id, `${progress.text.trimEnd()}\n`);
+  if (progress.phase !== 'other') rt.store.dispatch({ type: 'operationProgressed', jobId, phase: progress.phase });
+}
+
+async function finish(rt: Runtime, { id, jobId }: EffectMap['up'], run: UpRun): Promise<void> {
+  const outcome = await run.done;
+  const at = rt.ports.clock.now();
+  if (outcome.outcome === 'success') {
+    rt.store.dispatch({ type: 'upSucceeded', id, jobId, containerId: outcome.containerId, at });
+    return;
+  }
+  const { phase, command, exitCode, outputTail, message, containerId } = outcome;
+  rt.ports.logSink.append(id, `${message}\n`);
+  rt.store.dispatch({
+    type: 'upFailed',
+    id,
+    jobId,
+    containerId,
+    message,
+    degraded: { phase, command, exitCode, outputTail },
+    at,
+  });
+}
+
+function fail(rt: Runtime, { id, jobId }: EffectMap['up'], error: unknown): void {
+  const at = rt.ports.clock.now();
+  if (isCancelled(error)) {
+    rt.store.dispatch({ type: 'upCancelled', id, jobId, at });
+    return;
+  }
+  const message = errorMessage(error);
+  rt.ports.logger.error({ err: error, devcontainer: id }, message);
+  rt.ports.logSink.append(id, `${message}\n`);
+  const degraded: Degraded = { phase: 'up', outputTail: '' };
+  rt.store.dispatch({ type: 'upFailed', id, jobId, message, degraded, at });
+}

@@ -1,0 +1,58 @@
+import { createCoalescer } from '../../async/coalescer.ts';
+import { errorMessage } from '../../errors.ts';
+import type { Logger } from '../../logger.ts';
+import type { Operation } from '../model/operation.ts';
+import type { Entry, State } from '../model/state.ts';
+import type { PersistedEntry, PersistedState, StateStorage } from '../ports.ts';
+
+/** Writes what must survive a restart. */
+export interface Persistence {
+  /** Resolves when the state of this moment, or a later one, is written. A failure is logged, never thrown. */
+  flush(): Promise<void>;
+}
+
+export function createPersistence(storage: StateStorage, state: () => State, logger: Logger): Persistence {
+  let failed = false;
+  const saving = createCoalescer(async () => {
+    try {
+      await storage.save(snapshot(state()));
+      if (failed) logger.info({}, 'Writing the state works again.');
+      failed = false;
+    } catch (error) {
+      if (!failed)
+        logger.error(
+          { err: error },
+          `Writing the state failed: ${errorMessage(error)}. A restart would not know of recent changes.`,
+        );
+      failed = true;
+    }
+  });
+  return { flush: () => saving.request() };
+}
+
+function snapshot(state: State): PersistedState {
+  return {
+    version: 1,
+    entries: [...state.entries.values()].filter((entry) => entry.level !== 'seen').map(persistEntry),
+    operations: [...state.operations.values()],
+  };
+}
+
+function persistEntry(entry: Entry): PersistedEntry {
+  return {
+    id: entry.id,
+    workspaceFolder: entry.key.workspaceFolder,
+    configPath: entry.key.configPath,
+    name: entry.name,
+    adopted: entry.origin === 'created',
+    made: entry.made,
+    ...(entry.intent ? { intent: entry.intent } : {}),
+  };
+}
+
+/** An operation that ran when its daemon ended can never end by itself: it was interrupted. */
+export function restoreOperation(operation: PersistedState['operations'][number], at: number): Operation {
+  const restored = operation as Operation;
+  if (restored.status !== 'running') return restored;
+  return { ...restored, status: 'interrupted', endedAt: at, error: 'The daemon ended while this was under way.' };
+}

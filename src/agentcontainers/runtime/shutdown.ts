@@ -1,0 +1,40 @@
+import { cancelled, errorMessage } from '../../errors.ts';
+import type { Runtime } from './runtime.ts';
+import { deleteOwnRecords } from './sub-agent-records.ts';
+import type { UpdaterLoop } from './updater-loop.ts';
+import type { WatcherLoop } from './watcher-loop.ts';
+
+/**
+ * Ends everything in the one order that leaves nothing behind: no new work, then what makes work, then work, then
+ * processes, then the records that processes used.
+ */
+export async function shutdown(
+  rt: Runtime,
+  loops: { readonly updater: UpdaterLoop; readonly watcher: WatcherLoop },
+  abortClosing: (reason: unknown) => void,
+): Promise<void> {
+  const { logger, engine } = rt.ports;
+  const step = async (name: string, work: () => Promise<void>): Promise<void> => {
+    try {
+      await work();
+    } catch (error) {
+      logger.error({ err: error }, `Closing: ${name} failed: ${errorMessage(error)}`);
+    }
+  };
+  rt.store.dispatch({ type: 'closing' });
+  const reason = cancelled('closing');
+  abortClosing(reason);
+  rt.lanes.abortAll(reason);
+  rt.tails.endAll('closing');
+  await step('watcher', () => loops.watcher.close());
+  await step('updater', () => loops.updater.close());
+  await step('jobs', () => rt.lanes.drain());
+  await step('sub-agents', () => rt.supervision.endAll());
+  await step('injections', () => rt.injections.drain());
+  await step('tasks', () => rt.tasks.drain());
+  await step('records', () => deleteOwnRecords(rt));
+  await step('state', () => rt.persistence.flush());
+  rt.store.dispatch({ type: 'closed' });
+  await step('late records', () => rt.tasks.drain());
+  await step('engine', () => engine.close());
+}

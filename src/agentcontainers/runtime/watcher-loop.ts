@@ -1,0 +1,83 @@
+import { createCoalescer, type Coalescer } from '../../async/coalescer.ts';
+import { errorMessage } from '../../errors.ts';
+import type { EntryKey } from '../model/devcontainer.ts';
+import type { DirectoryWatch } from '../ports.ts';
+import { readConfig } from './read-config.ts';
+import type { Runtime } from './runtime.ts';
+
+/** Reads a configuration anew whenever a directory on the way to it changes. */
+export interface WatcherLoop {
+  watch(id: string, key: EntryKey): void;
+  unwatch(id: string): void;
+  /** Reads all watched configurations: what a watch missed is found here. */
+  reread(): Promise<void>;
+  close(): Promise<void>;
+}
+
+interface Watched {
+  readonly reading: Coalescer;
+  watches: Map<string, DirectoryWatch>;
+  closed: boolean;
+}
+
+export function createWatcherLoop(rt: Runtime): WatcherLoop {
+  const { configFiles, watcher, logger } = rt.ports;
+  const watched = new Map<string, Watched>();
+
+  /** Directories may be others after each change: a symlink that was retargeted, a folder that came back. */
+  async function watchDirectories(one: Watched, key: EntryKey, onChange: () => void): Promise<void> {
+    const wanted = new Set(await configFiles.watchDirectories(key));
+    if (one.closed) return;
+    for (const [directory, watch] of one.watches) {
+      if (wanted.has(directory)) continue;
+      watch.close();
+      one.watches.delete(directory);
+    }
+    for (const directory of wanted) {
+      if (!one.watches.has(directory)) one.watches.set(directory, watcher.watch(directory, onChange));
+    }
+  }
+
+  function close(one: Watched): void {
+    one.closed = true;
+    for (const watch of one.watches.values()) watch.close();
+    one.watches.clear();
+  }
+
+  return {
+    watch(id, key) {
+      if (watched.has(id) || rt.closing.aborted || key.configPath === '') return;
+      const onChange = (): void => rt.tasks.spawn(`read configuration of ${id}`, () => one.reading.request());
+      const one: Watched = {
+        watches: new Map(),
+        closed: false,
+        reading: createCoalescer(async () => {
+          try {
+            // First the watches, then the read: a change between the two is seen by one of them.
+            await watchDirectories(one, key, onChange);
+            if (one.closed) return;
+            const reading = await readConfig(rt.ports, key);
+            if (!one.closed) rt.store.dispatch({ type: 'configRead', id, reading });
+          } catch (error) {
+            logger.warn({ err: error, devcontainer: id }, `Reading ${key.configPath} failed: ${errorMessage(error)}`);
+          }
+        }),
+      };
+      watched.set(id, one);
+      onChange();
+    },
+    unwatch(id) {
+      const one = watched.get(id);
+      if (one) close(one);
+      watched.delete(id);
+    },
+    async reread() {
+      await Promise.all([...watched.values()].map((one) => one.reading.request()));
+    },
+    async close() {
+      for (const one of watched.values()) close(one);
+      watched.clear();
+      await watcher.close();
+    },
+  };
+}

@@ -1,0 +1,53 @@
+// INVARIANTS
+// - At most `limit` holders at a time; waiting callers are served in the order of asking.
+// - A caller whose signal aborts while it waits leaves the queue and holds nothing.
+
+export interface Limiter {
+  /** Runs `work` as soon as there is room. */
+  run<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T>;
+}
+
+export function createLimiter(limit: number): Limiter {
+  let free = limit;
+  const waiting = new Set<() => void>();
+
+  function acquire(signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return Promise.reject(signal.reason as Error);
+    if (free > 0) {
+      free--;
+      return Promise.resolve();
+    }
+    return new Promise((resolve, reject) => {
+      const grant = (): void => {
+        signal.removeEventListener('abort', leave);
+        resolve();
+      };
+      const leave = (): void => {
+        waiting.delete(grant);
+        reject(signal.reason as Error);
+      };
+      signal.addEventListener('abort', leave, { once: true });
+      waiting.add(grant);
+    });
+  }
+
+  function releaseOne(): void {
+    for (const grant of waiting) {
+      waiting.delete(grant);
+      grant();
+      return;
+    }
+    free++;
+  }
+
+  return {
+    async run(signal, work) {
+      await acquire(signal);
+      try {
+        return await work();
+      } finally {
+        releaseOne();
+      }
+    },
+  };
+}
