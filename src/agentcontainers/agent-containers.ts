@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { createLanes } from '../async/lanes.ts';
 import { createLimiter } from '../async/limiter.ts';
 import { createTaskGroup } from '../async/task-group.ts';
@@ -31,6 +32,8 @@ export function buildAgentContainers(ports: Ports, options: AgentContainersOptio
   const { clock, logger } = ports;
   const limits = resolveLimits(options);
   const closingController = new AbortController();
+  // Every loop and job listens to it: many listeners are no leak here.
+  setMaxListeners(0, closingController.signal);
   const store = createStore(
     initialState({ adopt: options.adopt ?? 'all', injectSubAgents: options.injectSubAgents ?? true }),
     (effect) => execute(effect),
@@ -139,6 +142,7 @@ export function buildAgentContainers(ports: Ports, options: AgentContainersOptio
       await ready();
       await updater.pass();
       await rt.injections.drain();
+      if (closed) throw new AgentContainersError('api-closed', 'API closed');
       const failure = listFailure();
       if (failure) throw failure;
     },

@@ -1,21 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { buildAgentContainers } from '../../src/agentcontainers/agent-containers.ts';
-import type { AgentContainers, DevcontainerStatus, ListResult, Operation, OperationReceipt } from '../../src/index.ts';
+import type { AgentContainers, Devcontainer, ListResult, Operation, OperationReceipt } from '../../src/index.ts';
 import { isAgentContainersError } from '../../src/errors.ts';
 import { createChaosWorld, FOLDERS, type ChaosWorld } from './support/chaos-world.ts';
+import { LEGAL_TRANSITIONS } from './support/legal-transitions.ts';
 
 const SEEDS = Number(process.env['AGENTCONTAINERS_SEEDS'] ?? 1000);
-const STEPS = 120;
-
-// docs/design/transitions.md says the same in words; a test there compares the two.
-const LEGAL: Readonly<Record<DevcontainerStatus, readonly DevcontainerStatus[]>> = {
-  stopped: ['running', 'starting', 'stopping'],
-  running: ['stopped', 'starting', 'stopping'],
-  starting: ['running', 'stopped', 'error'],
-  stopping: ['stopped', 'deleting', 'starting', 'error'],
-  deleting: ['error', 'stopped'],
-  error: ['starting', 'stopping', 'running', 'stopped'],
-};
+const STEPS = 200;
 
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -32,20 +23,23 @@ async function run(seed: number): Promise<string[]> {
   const { random, scheduler, clock, violations } = world;
   const api = buildAgentContainers(world.ports, { adopt: 'all', maxInjections: 2, maxUps: 2 });
   const accepted: Accepted[] = [];
-  watchTransitions(api, violations);
+  watchProjections(api, world);
 
   void api.start();
   for (let step = 0; step < STEPS; step++) {
     const dice = random.next();
     if (dice < 0.62 && scheduler.waiting > 0) scheduler.release(Math.floor(random.next() * scheduler.waiting));
-    else if (dice < 0.7) clock.fireNext();
+    else if (dice < 0.7) passTime(world);
     else if (dice < 0.88) command(api, world, accepted);
     else interfere(world);
     await settle();
   }
 
-  await quiesce(world, api);
-  await check(world, api, accepted);
+  // Every third run is closed in the middle of everything.
+  if (seed % 3 !== 0) {
+    await quiesce(world, api);
+    await check(world, api, accepted);
+  }
 
   const closing = api.close();
   let closed = false;
@@ -61,14 +55,39 @@ async function run(seed: number): Promise<string[]> {
   return violations;
 }
 
-function watchTransitions(api: AgentContainers, violations: string[]): void {
-  let before = new Map<string, DevcontainerStatus>();
+/**
+ * Every projection: only legal transitions, and nothing is shown as running that has not run since the last change of
+ * the entry. That is what a listing that began before the change would show.
+ */
+function watchProjections(api: AgentContainers, world: ChaosWorld): void {
+  const { violations, containers } = world;
+  const changedAt = new Map<string, number>();
+  const goneAt = new Map<string, number>();
+  let before = new Map<string, Devcontainer>();
   api.subscribe((list: ListResult) => {
-    const now = new Map(list.devcontainers.map(({ id, status }) => [id, status]));
-    for (const [id, status] of now) {
-      const from = before.get(id);
-      if (from !== undefined && from !== status && !LEGAL[from].includes(status))
+    const now = new Map(list.devcontainers.map((devcontainer) => [devcontainer.id, devcontainer]));
+    for (const [id, { status, container, workspaceFolder }] of now) {
+      const from = before.get(id)?.status;
+      if (from !== undefined && from !== status && !LEGAL_TRANSITIONS[from].includes(status))
         violations.push(`${from} -> ${status}`);
+      const truth = container && containers.get(container.id);
+      const shown = status === 'running' && (from !== 'running' || before.get(id)?.container?.id !== container?.id);
+      const since = changedAt.get(id) ?? -1;
+      if (shown && !truth?.running && (world.endedAt.get(container?.id ?? '') ?? 0) <= since) {
+        violations.push(`${workspaceFolder} is shown as running by a listing older than its last change`);
+      }
+      if (from !== status) changedAt.set(id, world.moment);
+    }
+    for (const [id, { workspaceFolder }] of before) if (!now.has(id)) goneAt.set(workspaceFolder, world.moment);
+    for (const [id, { workspaceFolder, status }] of now) {
+      const gone = goneAt.get(workspaceFolder);
+      if (gone === undefined || before.has(id)) continue;
+      const exists = [...containers.values()].some(({ folder }) => folder === workspaceFolder);
+      const existed = (world.removedAt.get(workspaceFolder) ?? 0) > gone;
+      if (!exists && !existed && status !== 'starting' && !world.wanted.has(workspaceFolder)) {
+        violations.push(`${workspaceFolder} came back after it was deleted`);
+      }
+      goneAt.delete(workspaceFolder);
     }
     before = now;
   });
@@ -87,10 +106,19 @@ function command(api: AgentContainers, world: ChaosWorld, accepted: Accepted[]):
     'remove',
     'refresh',
   ] as const);
+  const begun = world.begun(folder);
   void (async () => {
     try {
-      if (kind === 'refresh') return await api.refresh();
-      if (kind === 'create') return note(kind, await api.create({ workspaceFolder: folder }));
+      if (kind === 'refresh') {
+        const { listings } = world;
+        await api.refresh();
+        if (world.listings === listings) world.violations.push('a refresh was answered by a pass that began before it');
+        return undefined;
+      }
+      if (kind === 'create') {
+        world.wanted.add(folder);
+        return note(kind, await api.create({ workspaceFolder: folder }));
+      }
       const { devcontainers } = await api.list();
       const found = devcontainers.find((devcontainer) => devcontainer.workspaceFolder === folder);
       if (!found) return undefined;
@@ -104,6 +132,7 @@ function command(api: AgentContainers, world: ChaosWorld, accepted: Accepted[]):
         case 'restart':
           return note(kind, await api.restartDevcontainer(found.id));
         case 'remove':
+          world.wanted.delete(folder);
           return await api.remove(found.id);
       }
     } catch (error) {
@@ -116,9 +145,13 @@ function command(api: AgentContainers, world: ChaosWorld, accepted: Accepted[]):
     const before = [...world.containers.values()]
       .filter((container) => container.folder === folder)
       .map(({ id }) => id);
+    if (receipt.started && receipt.operation.phase === 'waiting') world.commanded(folder, begun);
     const one: Accepted = { kind: name, receipt, before };
     accepted.push(one);
-    void receipt.done.then((end) => (one.end = end));
+    void receipt.done.then((end) => {
+      one.end = end;
+      world.answered(folder);
+    });
   }
 }
 
@@ -139,6 +172,12 @@ function interfere(world: ChaosWorld): void {
     case 'crash':
       return process?.end('exit');
   }
+}
+
+/** Time passes, but never so fast that a process which was told to end has no time for it. */
+function passTime({ clock, scheduler }: ChaosWorld): void {
+  if (clock.nextTag === 'tail' && scheduler.waiting > 0) scheduler.release(0);
+  else clock.fireNext();
 }
 
 /** Nothing fails or interferes any more: whatever is under way comes to its end, and time passes. */

@@ -29,6 +29,7 @@ export async function shutdown(
   await step('watcher', () => loops.watcher.close());
   await step('updater', () => loops.updater.close());
   await step('jobs', () => rt.lanes.drain());
+  await step('hooks', () => rt.tails.drain());
   await step('sub-agents', () => rt.supervision.endAll());
   await step('injections', () => rt.injections.drain());
   await step('tasks', () => rt.tasks.drain());

@@ -9,14 +9,19 @@ export interface Tails {
   /** Ends the tail of this devcontainer and waits for it, up to 15 s. */
   end(id: string, reason: CancelReason): Promise<void>;
   endAll(reason: CancelReason): void;
+  /** Resolves when no tail runs. */
+  drain(): Promise<void>;
 }
 
 export function createTails(clock: Clock): Tails {
   const tails = new Map<string, { abort: (reason: unknown) => void; ended: Promise<void> }>();
+  const running = new Set<Promise<void>>();
   return {
     add(id, tail) {
       tails.set(id, tail);
+      running.add(tail.ended);
       void tail.ended.finally(() => {
+        running.delete(tail.ended);
         if (tails.get(id) === tail) tails.delete(id);
       });
     },
@@ -31,6 +36,9 @@ export function createTails(clock: Clock): Tails {
     },
     endAll(reason) {
       for (const tail of tails.values()) tail.abort(cancelled(reason));
+    },
+    async drain() {
+      while (running.size > 0) await Promise.all(running);
     },
   };
 }

@@ -1,4 +1,4 @@
-import { AgentContainersError } from '../../../src/errors.ts';
+import { AgentContainersError, isAgentContainersError } from '../../../src/errors.ts';
 import { silentLogger } from '../../../src/logger.ts';
 import { createDeferred } from '../../../src/async/deferred.ts';
 import type { Ports } from '../../../src/agentcontainers/options.ts';
@@ -48,6 +48,15 @@ export function createChaosWorld(seed: number) {
   const exclusive = new Map<string, string>();
   let counter = 0;
   let watches = 0;
+  let moment = 0;
+  // In moments: when a container last ended, when a folder last lost its container.
+  const endedAt = new Map<string, number>();
+  const removedAt = new Map<string, number>();
+  const wanted = new Set<string>();
+  let listings = 0;
+  const registering = new Map<string, number>();
+  const commanded = new Map<string, number>();
+  const begun = new Map<string, number>();
   let failing = true;
 
   const mayFail = (p: number): boolean => failing && random.chance(p);
@@ -60,15 +69,40 @@ export function createChaosWorld(seed: number) {
     for (const push of streams) push({ action, containerId, at: clock.now(), labels: {} });
   }
 
+  /** Notes two at once: never two of these in one folder, and never one while an injection is at work there. */
   function exclusively(folder: string, what: string): () => void {
     const other = exclusive.get(folder);
     if (other !== undefined) violations.push(`${what} began in ${folder} while ${other} was under way`);
+    if ((registering.get(folder) ?? 0) > 0)
+      violations.push(`${what} began in ${folder} while its sub-agent was registered`);
     exclusive.set(folder, what);
+    commanded.delete(folder);
+    begun.set(folder, (begun.get(folder) ?? 0) + 1);
     return () => exclusive.delete(folder);
+  }
+
+  function injects(containerId: string, what: string): void {
+    const folder = containers.get(containerId)?.folder ?? '';
+    const other = exclusive.get(folder);
+    if (other !== undefined && other !== 'tail') violations.push(`${what} in ${folder} while ${other} was under way`);
+  }
+
+  /** A call that is answered only by being given up. */
+  function hang(folder: string, signal: AbortSignal): Promise<never> {
+    return new Promise((_resolve, reject) => {
+      signal.addEventListener('abort', () => {
+        const reason = signal.reason as Error;
+        if (isAgentContainersError(reason, 'timeout') && commanded.has(folder)) {
+          violations.push(`a command for ${folder} waited until an injection timed out`);
+        }
+        reject(reason);
+      });
+    });
   }
 
   function exit(container: TrueContainer): void {
     container.running = false;
+    endedAt.set(container.id, ++moment);
     for (const process of processes) if (process.containerId === container.id) process.end('container-gone');
     emit('die', container.id);
   }
@@ -93,6 +127,7 @@ export function createChaosWorld(seed: number) {
     remove(container: TrueContainer): void {
       if (container.running) exit(container);
       containers.delete(container.id);
+      removedAt.set(container.folder, ++moment);
       emit('destroy', container.id);
     },
   };
@@ -147,9 +182,10 @@ export function createChaosWorld(seed: number) {
       if (mine) outside.start(mine);
       await checkpoint('created');
       if (mayFail(0.1)) return failed(mine?.id);
-      if (random.chance(0.5)) {
+      if (random.chance(0.6)) {
         ready(true);
-        await checkpoint('tail');
+        exclusive.set(folder, 'tail');
+        for (let hook = 0; hook < 6; hook++) await checkpoint('tail');
         if (mayFail(0.3)) return failed(mine?.id);
       }
       return { outcome: 'success', containerId: mine?.id ?? '' };
@@ -170,6 +206,7 @@ export function createChaosWorld(seed: number) {
         return { name: 'chaos', version: '0', apiVersion: '1.41', operatingSystem: 'linux', architecture: 'amd64' };
       },
       async listContainers({ signal }) {
+        listings++;
         await scheduler.step('list: asked');
         if (mayFail(0.1)) throw new AgentContainersError('engine-unreachable', 'Listing failed.');
         const snapshot = [...containers.values()].map(seen);
@@ -271,9 +308,9 @@ export function createChaosWorld(seed: number) {
         done.catch(() => {});
         return { ready: ready.promise, done };
       },
-      async readConfiguration() {
+      async readConfiguration({ key }) {
         await scheduler.step('read configuration');
-        return { workspaceFolder: '/workspace', remoteEnv: {}, customizations: [] };
+        return { workspaceFolder: `/in${key.workspaceFolder}`, remoteEnv: {}, customizations: [] };
       },
     },
     configFiles: {
@@ -303,14 +340,17 @@ export function createChaosWorld(seed: number) {
         return [...records.values()];
       },
       async create(spec) {
-        await scheduler.step('record: asked');
+        const folder = spec.directory.slice('/in'.length);
+        registering.set(folder, (registering.get(folder) ?? 0) + 1);
+        await scheduler
+          .step('record: asked')
+          .finally(() => registering.set(folder, (registering.get(folder) ?? 1) - 1));
         if (mayFail(0.1)) throw new AgentContainersError('control-plane-unreachable', 'Registering failed.');
         if ([...records.values()].some((record) => record.name === spec.name)) {
           throw new AgentContainersError('sub-agent-name-taken', 'The name is taken.');
         }
         const record = { ...spec, id: newId() };
         records.set(record.id, record);
-        await scheduler.step('record: answered');
         return { record, token: `token of ${record.id}` };
       },
       async delete(id) {
@@ -324,7 +364,9 @@ export function createChaosWorld(seed: number) {
       },
     },
     subAgentLauncher: {
-      async deliver({ containerId }) {
+      async deliver({ containerId, signal }) {
+        injects(containerId, 'delivery began');
+        if (mayFail(0.1)) await hang(containers.get(containerId)?.folder ?? '', signal);
         await scheduler.step('deliver');
         if (!containers.get(containerId)?.running || mayFail(0.1)) {
           throw new AgentContainersError('sub-agent-delivery-failed', 'Delivery failed.');
@@ -332,6 +374,7 @@ export function createChaosWorld(seed: number) {
         return { path: '/agent', way: 'archive' };
       },
       async launch({ containerId, env, signal }) {
+        injects(containerId, 'launch began');
         await scheduler.step('launch');
         signal.throwIfAborted();
         if (!containers.get(containerId)?.running) {
@@ -375,6 +418,23 @@ export function createChaosWorld(seed: number) {
     stopFailing: (): void => {
       failing = false;
     },
+    /** The world's own count of moments, apart from any clock. */
+    get moment() {
+      return moment;
+    },
+    endedAt,
+    removedAt,
+    /** Folders that a person asked for, so that they are listed without a container too. */
+    wanted,
+    get listings() {
+      return listings;
+    },
+    begun: (folder: string): number => begun.get(folder) ?? 0,
+    /** A lifecycle command for this folder was accepted; unless what carries it out has begun since, it must soon. */
+    commanded(folder: string, begunBefore: number): void {
+      if ((begun.get(folder) ?? 0) === begunBefore) commanded.set(folder, moment);
+    },
+    answered: (folder: string): void => void commanded.delete(folder),
     get openWatches() {
       return watches;
     },

@@ -51,6 +51,7 @@ export interface ManualClock extends Clock {
   readonly tags: readonly string[];
   /** Milliseconds until the next timer, if there is one. */
   readonly untilNext: number | undefined;
+  readonly nextTag: string | undefined;
   fireNext(): void;
 }
 
@@ -65,7 +66,7 @@ export function createManualClock(): ManualClock {
     return { stop: () => timers.delete(timer) };
   }
 
-  function next(): { at: number; fire: () => void } | undefined {
+  function next(): { at: number; fire: () => void; tag: string } | undefined {
     return [...timers].sort((a, b) => a.at - b.at || a.order - b.order)[0];
   }
 
@@ -103,6 +104,9 @@ export function createManualClock(): ManualClock {
     get untilNext() {
       const timer = next();
       return timer && timer.at - now;
+    },
+    get nextTag() {
+      return next()?.tag;
     },
     fireNext() {
       const timer = next();
