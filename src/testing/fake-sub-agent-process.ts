@@ -1,0 +1,63 @@
+import type { LaunchRequest, SubAgentExit, SubAgentProcess } from '../agentcontainers/ports.ts';
+
+/** A sub-agent process that a test plays. */
+export interface FakeSubAgentProcess extends SubAgentProcess {
+  readonly request: LaunchRequest;
+  readonly running: boolean;
+  /** The grace of each `stop` that it was asked for, in ms. */
+  readonly stops: readonly number[];
+  /** Ends by itself, with code 0 unless said otherwise. */
+  exit(how?: Partial<SubAgentExit>): void;
+  /** Ends with code 1 and the given last output. */
+  crash(outputTail?: string): void;
+  /** From now on it does not end when asked to; `stop` then gives up and the process stays. */
+  ignoreStop(): void;
+}
+
+export function createFakeSubAgentProcess(request: LaunchRequest, version: string | undefined): FakeSubAgentProcess {
+  const stops: number[] = [];
+  let running = true;
+  let deaf = false;
+  let settle: (exit: SubAgentExit) => void = () => {};
+  const exited = new Promise<SubAgentExit>((resolve) => {
+    settle = resolve;
+  });
+
+  function exit(how: Partial<SubAgentExit> = {}): void {
+    if (!running) return;
+    running = false;
+    request.signal.removeEventListener('abort', onAbort);
+    const { exitCode = 0, reason = 'exit', outputTail = '' } = how;
+    settle({
+      reason,
+      exitCode,
+      outputTail,
+      message: how.message ?? `The sub-agent ended (${reason}, code ${exitCode}).`,
+    });
+  }
+
+  function askToEnd(): void {
+    if (!deaf) exit({ reason: 'stopped' });
+  }
+  const onAbort = askToEnd;
+  request.signal.addEventListener('abort', onAbort, { once: true });
+
+  return {
+    request,
+    version,
+    exited,
+    stops,
+    get running() {
+      return running;
+    },
+    exit,
+    crash: (outputTail = '') => exit({ exitCode: 1, outputTail }),
+    ignoreStop() {
+      deaf = true;
+    },
+    async stop(graceMs) {
+      stops.push(graceMs);
+      askToEnd();
+    },
+  };
+}
