@@ -1,0 +1,37 @@
+// The subpath `agentcontainers/http`.
+export { createApp } from './app.ts';
+export type { AppOptions, AppServerOptions, ContainersApp } from './app.ts';
+export { assertBindAllowed } from './assert-bind-allowed.ts';
+export type { BindRequest } from './assert-bind-allowed.ts';
+export { MOUNT_PATH } from './mount-path.ts';
+export type { CallerGuardOptions, Trust } from './caller-guard.ts';
+export { toErrorAnswer } from './error-status.ts';
+export type { ErrorAnswer, ErrorBody, RouteMessages, Validation } from './error-status.ts';
+export { openApiDocument } from './openapi.ts';
+export { createRouter } from './router.ts';
+export type { ContainersRouter, RouterOptions } from './router.ts';
+export type { WatchOptions } from './watch-clients.ts';
+export {
+  wireAgent,
+  wireContainer,
+  wireDevcontainer,
+  wireDevcontainers,
+  wireError,
+  wireExecLine,
+  wireList,
+  wireLogChunk,
+  wireOperation,
+  wireReceipt,
+} from './wire-schemas.ts';
+export type {
+  WireAgent,
+  WireContainer,
+  WireDevcontainer,
+  WireError,
+  WireExecLine,
+  WireList,
+  WireLogChunk,
+  WireOperation,
+  WireReceipt,
+} from './wire-schemas.ts';
+export { toWireContainer, toWireDevcontainer, toWireList, toWireLogChunk, toWireOperation } from './wire.ts';

@@ -1,0 +1,2 @@
+/** Where the app mounts the router. */
+export const MOUNT_PATH = '/api/v0/containers';

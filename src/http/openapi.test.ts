@@ -1,0 +1,71 @@
+import { Validator } from '@seriousme/openapi-schema-validator';
+import { expect, test } from 'vitest';
+import { createFakeClock } from '../testing/fake-clock.ts';
+import { createApp } from './app.ts';
+import { openApiDocument, toOpenApiPath } from './openapi.ts';
+import { buildRouter } from './router.ts';
+import type { RoutePorts } from './route.ts';
+import { scriptedApi } from './test-api.ts';
+import { ask, listen } from './test-server.ts';
+
+const METHODS = ['get', 'post', 'put', 'patch', 'delete', 'head', 'options'];
+
+test('the document is valid OpenAPI 3.1', async () => {
+  const validator = new Validator();
+  const result = await validator.validate(structuredClone(openApiDocument()) as unknown as Record<string, unknown>);
+  expect(result.errors ?? []).toEqual([]);
+  expect(result.valid).toBe(true);
+  expect(validator.version).toBe('3.1');
+});
+
+test('every route of the router is in the document, and the other way round', () => {
+  const router = buildRouter({} as RoutePorts, () => {});
+  const served = new Set<string>();
+  for (const layer of router.stack) {
+    // The layer that refuses other methods has no method of its own.
+    const { route } = layer as { route?: { path: string; stack: { method: string | undefined }[] } };
+    for (const { method } of route?.stack ?? []) {
+      if (route && method !== undefined) served.add(`${method} ${toOpenApiPath(route.path)}`);
+    }
+  }
+  const documented = Object.entries(openApiDocument().paths ?? {}).flatMap(([path, item]) =>
+    METHODS.filter((method) => method in (item as object)).map((method) => `${method} ${path}`),
+  );
+  expect([...served].sort()).toEqual(documented.sort());
+  expect(documented).toEqual(
+    [
+      'get /',
+      'get /devcontainers',
+      'post /devcontainers',
+      'get /devcontainers/{id}',
+      'delete /devcontainers/{id}',
+      'post /devcontainers/{id}/recreate',
+      'post /devcontainers/{id}/start',
+      'post /devcontainers/{id}/stop',
+      'post /devcontainers/{id}/restart',
+      'post /devcontainers/container/{container}/recreate',
+      'get /devcontainers/{id}/logs',
+      'post /devcontainers/{id}/exec',
+      'get /operations/{id}',
+      'get /watch',
+      'get /events',
+    ].sort(),
+  );
+});
+
+test('requests are closed, answers are open to further properties', () => {
+  const schemas = openApiDocument().components?.schemas as Record<string, { additionalProperties?: unknown }>;
+  expect(schemas['CreateRequest']?.additionalProperties).toBe(false);
+  expect(schemas['ExecRequest']?.additionalProperties).toBe(false);
+  for (const name of ['Devcontainer', 'Container', 'List', 'Operation', 'Error']) {
+    expect(schemas[name]).toBeDefined();
+    expect(schemas[name]).not.toHaveProperty('additionalProperties');
+  }
+});
+
+test('it is served', async () => {
+  const app = createApp(scriptedApi(), { clock: createFakeClock(), token: 'a'.repeat(43) });
+  const port = await listen(app.createServer({ trust: 'socket' }));
+  const answer = await ask(port, { path: '/api/openapi.json' });
+  expect(answer.json).toEqual(JSON.parse(JSON.stringify(openApiDocument())));
+});

@@ -1,0 +1,103 @@
+import type { ZodOpenApiOperationObject, ZodOpenApiPathsObject, ZodOpenApiResponsesObject } from 'zod-openapi';
+import { createDocument } from 'zod-openapi';
+import { z } from 'zod';
+import { MOUNT_PATH } from './mount-path.ts';
+import type { Route } from './route.ts';
+import { ROUTES } from './routes.ts';
+import { wireError } from './wire-schemas.ts';
+
+const ERRORS: Readonly<Record<number, string>> = {
+  400: 'The request is malformed; `validations` names the fields',
+  401: 'Neither a valid bearer token nor a session',
+  403: 'Host, origin or level does not allow it',
+  404: 'There is no such thing',
+  409: 'The present state does not allow it',
+  413: 'The body is larger than 1 MiB',
+  415: 'The body is not `application/json`',
+  500: 'It was tried and failed',
+  502: 'The container engine did not answer as it should',
+  503: 'The server is closing, or serves too many streams',
+};
+
+let document: ReturnType<typeof createDocument> | undefined;
+
+/** OpenAPI 3.1, made from the schemas that check requests. */
+export function openApiDocument(): ReturnType<typeof createDocument> {
+  document ??= createDocument(
+    {
+      openapi: '3.1.0',
+      info: {
+        title: 'agentcontainers',
+        version: '0',
+        description:
+          'Dev containers with a sub-agent inside. Paths are relative to the mount point; `/devcontainers` of the ' +
+          'daemon is an alias of the path of that name. Clients must accept properties they do not know.',
+        license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+      },
+      servers: [{ url: MOUNT_PATH }],
+      security: [{ bearer: [] }, { session: [] }, {}],
+      components: {
+        securitySchemes: {
+          bearer: { type: 'http', scheme: 'bearer' },
+          session: { type: 'apiKey', in: 'cookie', name: 'agentcontainers_session' },
+        },
+      },
+      paths: toPaths(ROUTES),
+    },
+    // What we answer may grow.
+    {
+      override: ({ jsonSchema, zodSchema, io }) => {
+        if (io === 'output' && zodSchema instanceof z.ZodObject) delete jsonSchema.additionalProperties;
+      },
+    },
+  );
+  return document;
+}
+
+/** `/a/:id` as OpenAPI writes it. */
+export function toOpenApiPath(path: string): string {
+  return path.replace(/:(\w+)/g, '{$1}');
+}
+
+function toPaths(routes: readonly Route[]): ZodOpenApiPathsObject {
+  const paths: ZodOpenApiPathsObject = {};
+  for (const route of routes) {
+    const path = toOpenApiPath(route.path);
+    paths[path] = { ...paths[path], [route.method]: toOperation(route) };
+  }
+  return paths;
+}
+
+function toOperation(route: Route): ZodOpenApiOperationObject {
+  const names = [...route.path.matchAll(/:(\w+)/g)].map((match) => match[1] as string);
+  const path = z.object(Object.fromEntries(names.map((name) => [name, z.string()])));
+  return {
+    operationId: route.name,
+    summary: route.summary,
+    requestParams: {
+      ...(names.length > 0 && { path }),
+      ...(route.query && { query: route.query }),
+    },
+    ...(route.body && { requestBody: { required: true, content: { 'application/json': { schema: route.body } } } }),
+    responses: toResponses(route),
+  };
+}
+
+function toResponses(route: Route): ZodOpenApiResponsesObject {
+  const responses: ZodOpenApiResponsesObject = {};
+  for (const [status, answer] of Object.entries(route.answers)) {
+    const content = Object.entries(answer.content ?? {}).map(([type, schema]) => [type, { schema }] as const);
+    responses[status as '200'] = {
+      description: answer.description,
+      ...(content.length > 0 && { content: Object.fromEntries(content) }),
+    };
+  }
+  const bodyErrors = route.method === 'get' ? [] : [413, 415];
+  for (const status of [400, 401, 403, ...route.errors, ...bodyErrors, 503]) {
+    responses[String(status) as '400'] = {
+      description: ERRORS[status] ?? 'Error',
+      content: { 'application/json': { schema: wireError } },
+    };
+  }
+  return responses;
+}

@@ -1,0 +1,82 @@
+import { isAbsolute } from 'node:path';
+import { z } from 'zod';
+
+// Bounds are far above honest use; the request body as a whole is bounded as well.
+const PATH_CHARS = 4096;
+const TEXT_CHARS = 512 * 1024;
+const NAME_CHARS = 256;
+const MAX_TIMEOUT_MS = 24 * 60 * 60 * 1000;
+
+/** No NUL: neither paths nor arguments can carry one. */
+function text(max: number, min = 0) {
+  return z
+    .string()
+    .min(min)
+    .max(max)
+    .refine((value) => !value.includes('\0'), 'Must not contain a NUL character.');
+}
+
+const label = text(1024, 1).meta({ description: '`key` or `key=value`', example: 'com.example.team=web' });
+const byteOffset = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
+const flag = z.enum(['', 'true', 'false', '1', '0']).transform((value) => value !== 'false' && value !== '0');
+
+export const emptyQuery = z.strictObject({});
+
+export const listQuery = z.strictObject({
+  label: z.array(label).max(64).optional().meta({
+    description: 'Containers, and devcontainers linked to one, must match all of them. Repeatable.',
+  }),
+});
+
+export const logsQuery = z.strictObject({
+  follow: flag.optional().meta({ description: 'Go on with what is written later; answers server-sent events.' }),
+  offset: byteOffset.optional().meta({ description: 'Start here instead of at the beginning, in bytes.' }),
+});
+
+export const deleteQuery = z.strictObject({
+  volumes: flag.optional().meta({ description: 'Remove anonymous volumes of the container too.' }),
+});
+
+/** Actions without parameters take no body, or an empty object. */
+export const emptyBody = z.strictObject({});
+
+export const createBody = z
+  .strictObject({
+    workspace_folder: text(PATH_CHARS, 1)
+      .refine((path) => isAbsolute(path), 'Must be an absolute path.')
+      .meta({ description: 'Absolute path on the host.', example: '/home/me/project' }),
+    config_path: text(PATH_CHARS, 1).optional().meta({
+      description: 'Which devcontainer.json, absolute or relative to the folder. Needed when there are several.',
+      example: '.devcontainer/devcontainer.json',
+    }),
+  })
+  .meta({ id: 'CreateRequest' });
+
+const envName = z.string().regex(/^[^=\0]{1,256}$/, 'Must be a name without `=`.');
+
+export const execBody = z
+  .strictObject({
+    argv: z.array(text(TEXT_CHARS)).min(1).max(4096).optional().meta({ description: 'Program and arguments.' }),
+    command: text(TEXT_CHARS, 1).optional().meta({ description: 'A line for `sh -c`.' }),
+    cwd: text(PATH_CHARS, 1)
+      .refine((path) => path.startsWith('/'), 'Must be an absolute path inside the container.')
+      .optional()
+      .meta({ description: 'Default: the container workspace folder.' }),
+    env: z.record(envName, text(TEXT_CHARS)).optional(),
+    user: text(NAME_CHARS, 1).optional().meta({ description: 'Default: the remote user.' }),
+    stdin: z
+      .string()
+      .max(1024 * 1024)
+      .optional()
+      .meta({ description: 'Written to standard input, which is then closed.' }),
+    timeout_ms: z.number().int().min(1).max(MAX_TIMEOUT_MS).optional().meta({
+      description: 'The session ends after this; what does not notice that its output is gone may run on.',
+    }),
+  })
+  .refine((body) => (body.argv === undefined) !== (body.command === undefined), {
+    path: ['argv'],
+    message: 'Give either `argv` or `command`.',
+  })
+  .meta({ id: 'ExecRequest' });
+
+export type ExecBody = z.infer<typeof execBody>;

@@ -1,0 +1,148 @@
+import { z } from 'zod';
+
+// What is answered, in snake_case. Clients must accept further properties: later versions may add some.
+
+const time = z.iso.datetime().meta({ description: 'RFC 3339, UTC' });
+const level = z.enum(['seen', 'adopted', 'managed']);
+
+const port = z.object({
+  port: z.number().int(),
+  network: z.enum(['tcp', 'udp', 'sctp']),
+  host_ip: z.string().optional(),
+  host_port: z.number().int().optional(),
+});
+
+export const wireContainer = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    image: z.string(),
+    labels: z.record(z.string(), z.string()),
+    created_at: time,
+    running: z.boolean(),
+    status: z
+      .string()
+      .meta({ description: '`running`, `exited successfully`, `exited with code N`, then `: <error>`' }),
+    ports: z.array(port),
+    volumes: z.record(z.string(), z.string()).meta({ description: 'Source to destination, sorted by source' }),
+    level: level.optional(),
+    devcontainer_id: z.string().optional(),
+  })
+  .meta({ id: 'Container' });
+
+export const wireAgent = z
+  .object({
+    id: z.string().nullable(),
+    name: z.string(),
+    directory: z.string(),
+    status: z.enum(['starting', 'running', 'failed', 'exited', 'unsupported']),
+    reason: z.string().optional(),
+    version: z.string().optional(),
+    started_at: time.optional(),
+  })
+  .meta({ id: 'Agent' });
+
+export const wireDevcontainer = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    workspace_folder: z.string(),
+    config_path: z.string().optional(),
+    subagent_id: z.string().nullable(),
+    status: z.enum(['running', 'stopped', 'starting', 'stopping', 'deleting', 'error']),
+    dirty: z.boolean(),
+    container: wireContainer.optional(),
+    agent: wireAgent.optional(),
+    error: z.string().optional(),
+    level,
+    trusted: z.boolean(),
+    dirty_reasons: z
+      .array(z.object({ input: z.string(), class: z.enum(['recreate', 'rerun-hook', 'live', 'none']) }))
+      .optional(),
+    config_error: z.object({ message: z.string(), line: z.number().int(), column: z.number().int() }).optional(),
+    candidates: z.array(z.object({ container_id: z.string(), name: z.string(), reason: z.string() })).optional(),
+    degraded: z
+      .array(
+        z.object({
+          phase: z.string(),
+          command: z.string().optional(),
+          exit_code: z.number().int().optional(),
+          output_tail: z.string(),
+        }),
+      )
+      .optional(),
+    operation_id: z.string().optional(),
+  })
+  .meta({ id: 'Devcontainer' });
+
+export const wireList = z
+  .object({
+    devcontainers: z.array(wireDevcontainer),
+    containers: z.array(wireContainer),
+    warnings: z.array(z.string()).optional(),
+  })
+  .meta({ id: 'List' });
+
+export const wireDevcontainers = z.object({ devcontainers: z.array(wireDevcontainer) }).meta({ id: 'Devcontainers' });
+
+export const wireOperation = z
+  .object({
+    id: z.string(),
+    devcontainer_id: z.string(),
+    kind: z.enum(['create', 'start', 'recreate', 'restart', 'stop', 'delete']),
+    status: z.enum(['running', 'succeeded', 'failed', 'cancelled', 'interrupted']),
+    phase: z.string(),
+    started_at: time,
+    ended_at: time.optional(),
+    error: z.string().optional(),
+    log_offset: z.number().int().meta({ description: "Where its text begins in the devcontainer's log, in bytes" }),
+  })
+  .meta({ id: 'Operation' });
+
+export const wireReceipt = z
+  .object({ message: z.string(), operation_id: z.string(), devcontainer_id: z.string() })
+  .meta({ id: 'Receipt' });
+
+export const wireLogChunk = z.object({ offset: z.number().int(), text: z.string() }).meta({ id: 'LogChunk' });
+
+export const logText = z.string();
+
+export const wireExecLine = z
+  .discriminatedUnion('type', [
+    z.object({
+      type: z.enum(['stdout', 'stderr']),
+      data: z.string(),
+      encoding: z.literal('base64').optional().meta({ description: 'Set when the bytes are not UTF-8' }),
+    }),
+    z.object({
+      type: z.literal('exit'),
+      code: z.number().int().nullable(),
+      signal: z.string().nullable(),
+      reason: z.enum(['exit', 'timeout', 'lost', 'not-started', 'closed']),
+      via: z.enum(['engine']),
+      message: z.string().optional(),
+      output_held: z.literal(true).optional().meta({
+        description: 'Output was cut off: children of the command outlived it and hold its output',
+      }),
+    }),
+  ])
+  .meta({ id: 'ExecLine' });
+
+export const wireError = z
+  .object({
+    message: z.string(),
+    detail: z.string().optional(),
+    validations: z.array(z.object({ field: z.string(), detail: z.string() })).optional(),
+    config_paths: z.array(z.string()).optional(),
+  })
+  .meta({ id: 'Error' });
+
+export type WireContainer = z.infer<typeof wireContainer>;
+export type WireAgent = z.infer<typeof wireAgent>;
+export type WireDevcontainer = z.infer<typeof wireDevcontainer>;
+export type WireList = z.infer<typeof wireList>;
+export type WireOperation = z.infer<typeof wireOperation>;
+export type WireReceipt = z.infer<typeof wireReceipt>;
+export type WireLogChunk = z.infer<typeof wireLogChunk>;
+export type WireExecLine = z.infer<typeof wireExecLine>;
+export type WireError = z.infer<typeof wireError>;

@@ -1,0 +1,132 @@
+import type {
+  AgentView,
+  Devcontainer,
+  ListedContainer,
+  ListResult,
+  LogChunk,
+  Operation,
+  OperationReceipt,
+} from '../agentcontainers/api.ts';
+import { rfc3339 } from '../clock/rfc3339.ts';
+import type {
+  WireAgent,
+  WireContainer,
+  WireDevcontainer,
+  WireList,
+  WireLogChunk,
+  WireOperation,
+  WireReceipt,
+} from './wire-schemas.ts';
+
+// Domain to wire. Every field is named, so that nothing new in the domain gets out unseen.
+
+export function toWireList(list: ListResult): WireList {
+  return {
+    devcontainers: list.devcontainers.map(toWireDevcontainer),
+    containers: list.containers.map(toWireContainer),
+    ...(list.warnings.length > 0 && { warnings: [...list.warnings] }),
+  };
+}
+
+export function toWireDevcontainer(entry: Devcontainer): WireDevcontainer {
+  return {
+    id: entry.id,
+    name: entry.name,
+    workspace_folder: entry.workspaceFolder,
+    config_path: entry.configPath,
+    subagent_id: entry.subAgentId,
+    status: entry.status,
+    dirty: entry.dirty,
+    container: entry.container && toWireContainer(entry.container),
+    agent: entry.agent && toWireAgent(entry.agent),
+    error: entry.error,
+    level: entry.level,
+    trusted: entry.trusted,
+    dirty_reasons: entry.dirtyReasons?.map((reason) => ({ input: reason.input, class: reason.class })),
+    config_error: entry.configError && {
+      message: entry.configError.message,
+      line: entry.configError.line,
+      column: entry.configError.column,
+    },
+    candidates: entry.candidates?.map(({ containerId, name, reason }) => ({ container_id: containerId, name, reason })),
+    degraded: entry.degraded?.map((part) => ({
+      phase: part.phase,
+      command: part.command,
+      exit_code: part.exitCode,
+      output_tail: part.outputTail,
+    })),
+    operation_id: entry.operationId,
+  };
+}
+
+export function toWireContainer(container: ListedContainer): WireContainer {
+  return {
+    id: container.id,
+    name: container.name,
+    image: container.image,
+    labels: container.labels,
+    created_at: rfc3339(container.createdAt),
+    running: container.running,
+    status: container.status,
+    ports: container.ports.map((port) => ({
+      port: port.port,
+      network: port.network,
+      host_ip: port.hostIp,
+      host_port: port.hostPort,
+    })),
+    volumes: toVolumes(container.mounts),
+    level: container.level,
+    devcontainer_id: container.devcontainerId,
+  };
+}
+
+/** One source mounted twice keeps the destination that sorts last; a mount without a source (tmpfs) has no entry. */
+function toVolumes(mounts: ListedContainer['mounts']): Record<string, string> {
+  const pairs = mounts
+    .filter((mount) => mount.source !== '')
+    .map((mount) => [mount.source, mount.destination] as const);
+  pairs.sort(([a, x], [b, y]) => compare(a, b) || compare(x, y));
+  return Object.fromEntries(pairs);
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+function toWireAgent(agent: AgentView): WireAgent {
+  return {
+    id: agent.id,
+    name: agent.name,
+    directory: agent.directory,
+    status: agent.status,
+    reason: agent.reason,
+    version: agent.version,
+    started_at: agent.startedAt === undefined ? undefined : rfc3339(agent.startedAt),
+  };
+}
+
+export function toWireOperation(operation: Operation): WireOperation {
+  return {
+    id: operation.id,
+    devcontainer_id: operation.devcontainerId,
+    kind: operation.kind,
+    status: operation.status,
+    phase: operation.phase,
+    started_at: rfc3339(operation.startedAt),
+    ended_at: operation.endedAt === undefined ? undefined : rfc3339(operation.endedAt),
+    error: operation.error,
+    log_offset: operation.logOffset,
+  };
+}
+
+export function toWireReceipt(receipt: OperationReceipt, message: string): WireReceipt {
+  return {
+    message: receipt.started ? message : 'Nothing to do',
+    operation_id: receipt.operation.id,
+    devcontainer_id: receipt.operation.devcontainerId,
+  };
+}
+
+export function toWireLogChunk(chunk: LogChunk): WireLogChunk {
+  return { offset: chunk.offset, text: chunk.text };
+}
