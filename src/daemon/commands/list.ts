@@ -1,0 +1,54 @@
+import type { WireDevcontainer, WireList } from '../../http/wire-schemas.ts';
+import type { Output } from '../output/output.ts';
+import { plainText } from '../output/plain-text.ts';
+import { renderTable, type TableCell, type TableColumn } from '../output/table.ts';
+import type { CommandContext, LocationFlags } from './context.ts';
+
+const COLUMNS: readonly TableColumn[] = [
+  { title: 'NAME', shrink: 1, minWidth: 12 },
+  { title: 'STATUS' },
+  { title: 'DIRTY' },
+  { title: 'AGENT' },
+  { title: 'CONTAINER', shrink: 3, minWidth: 12 },
+  { title: 'FOLDER', shrink: 2, minWidth: 16 },
+];
+
+export async function list(
+  { client, output }: CommandContext,
+  flags: LocationFlags & { readonly label: readonly string[] },
+): Promise<number> {
+  const query = new URLSearchParams(flags.label.map((label): [string, string] => ['label', label]));
+  const { body } = await client.send({ method: 'GET', path: flags.label.length > 0 ? `/?${query.toString()}` : '/' });
+  const answer = body as WireList;
+  output.result(answer);
+  printList(output, answer);
+  return 0;
+}
+
+function printList(output: Output, { devcontainers, warnings }: WireList): void {
+  if (devcontainers.length === 0) {
+    output.line('No dev containers. Bring one up with `agentcontainers up <folder>`.');
+  } else {
+    const rows = devcontainers.map((entry) => devcontainerRow(entry, output));
+    for (const line of renderTable(COLUMNS, rows, output.width, output.colors.bold)) output.line(line);
+    for (const { name, error } of devcontainers) {
+      if (error !== undefined) output.line(`${output.colors.red('!')} ${plainText(name)}: ${plainText(error)}`);
+    }
+  }
+  for (const warning of warnings ?? []) output.note(`${output.errorColors.yellow('warning:')} ${plainText(warning)}`);
+}
+
+function devcontainerRow(entry: WireDevcontainer, output: Output): (string | TableCell)[] {
+  const { green, yellow, red, dim } = output.colors;
+  const statusPaint = { running: green, stopped: dim, error: red }[entry.status as string] ?? yellow;
+  const agent = entry.agent?.status ?? '-';
+  const agentPaint = { running: green, '-': dim, failed: red, exited: red }[agent as string] ?? yellow;
+  return [
+    entry.name,
+    { text: entry.status, paint: statusPaint },
+    { text: entry.dirty ? 'dirty' : '-', paint: entry.dirty ? yellow : dim },
+    { text: agent, paint: agentPaint },
+    entry.container?.name ?? '-',
+    entry.workspace_folder,
+  ];
+}

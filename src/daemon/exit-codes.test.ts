@@ -1,0 +1,32 @@
+import { expect, test } from 'vitest';
+import { AgentContainersError, type ErrorCode } from '../errors.ts';
+import { exitCodeOf } from './exit-codes.ts';
+
+test.each<[ErrorCode, number]>([
+  ['invalid-request', 2],
+  ['devcontainer-not-found', 3],
+  ['folder-not-found', 3],
+  ['devcontainer-transitioning', 4],
+  ['config-ambiguous', 4],
+  ['engine-unreachable', 5],
+  ['engine-api-version', 5],
+  ['up-failed', 1],
+  ['api-closed', 1],
+  ['broken-contract', 1],
+])('%s ends with %i', (code, expected) => {
+  expect(exitCodeOf(new AgentContainersError(code, 'x'))).toBe(expected);
+});
+
+test('an answer whose code says nothing is judged by its status', () => {
+  expect(exitCodeOf(new AgentContainersError('up-failed', 'x', { details: { status: 409 } }))).toBe(4);
+  expect(exitCodeOf(new AgentContainersError('up-failed', 'x', { details: { status: 500 } }))).toBe(1);
+});
+
+test('the code goes before the status', () => {
+  expect(exitCodeOf(new AgentContainersError('engine-unreachable', 'x', { details: { status: 500 } }))).toBe(5);
+});
+
+test('anything else that was thrown is a plain failure', () => {
+  expect(exitCodeOf(new Error('x'))).toBe(1);
+  expect(exitCodeOf('x')).toBe(1);
+});

@@ -1,0 +1,212 @@
+import { readFile } from 'node:fs/promises';
+import type { Server } from 'node:http';
+import { createDevcontainerCli } from '../../devcontainercli/devcontainer-cli.ts';
+import { createDockerEngine } from '../../engine/docker-engine.ts';
+import { systemClock } from '../../clock/system-clock.ts';
+import { AgentContainersError } from '../../errors.ts';
+import { assertBindAllowed, type ContainersApp, createApp } from '../../http/index.ts';
+import { createAgentContainers } from '../../index.ts';
+import type { AgentContainersOptions } from '../../agentcontainers/options.ts';
+import type { EngineInfo } from '../../agentcontainers/ports.ts';
+import type { Logger } from '../../logger.ts';
+import { createHttpSubAgentClient } from '../../subagent/http-client.ts';
+import { loadSubAgentProvider } from '../../subagent/load-provider.ts';
+import { shellSubAgentProvider } from '../../subagent/provider.ts';
+import { formatAddress, isLoopback, type ListenAddress } from '../listen-address.ts';
+import { packageVersion } from '../package-version.ts';
+import type { ServeFlags } from '../serve-options.ts';
+import { loadAccessToken } from '../state/access-token.ts';
+import { createLogFiles } from '../state/log-files.ts';
+import type { StateDirectory } from '../state/state-directory.ts';
+import { createStateStorage } from '../state/state-storage.ts';
+import { listenOnSocket, listenOnTcp } from './listen.ts';
+import { createDebugServer, createMetricsServer } from './inspection-servers.ts';
+import { createMetrics } from './metrics.ts';
+
+const ENGINE_TIMEOUT_MS = 20_000;
+
+export interface DaemonSettings {
+  readonly flags: ServeFlags;
+  /** Real paths. */
+  readonly roots: readonly string[];
+  /** Prepared and locked by the caller. */
+  readonly directory: StateDirectory;
+  readonly logger: Logger;
+}
+
+/** What a daemon says of itself when it has started. */
+export interface DaemonReport {
+  readonly pid: number;
+  readonly version: string;
+  readonly engine: EngineInfo & { readonly address: string };
+  readonly roots: readonly string[];
+  readonly adopt: string;
+  readonly state_dir: string;
+  readonly socket: string;
+  /** `http://host:port`; absent with `--listen off`. */
+  readonly url?: string;
+  /** Works once, for an hour. */
+  readonly link?: string;
+  readonly metrics?: string;
+  readonly debug?: string;
+}
+
+export interface Daemon {
+  readonly report: DaemonReport;
+  /** Ends servers, loops and sub-agents, and resolves when all is written. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** Puts the library, its HTTP side and the state directory together. What was begun is ended when a later step fails. */
+export async function startDaemon({ flags, roots, directory, logger }: DaemonSettings): Promise<Daemon> {
+  assertListenAllowed(flags);
+  const ends: (() => Promise<unknown>)[] = [];
+  let closing: Promise<void> | undefined;
+  const close = (): Promise<void> => (closing ??= endAll(ends, logger));
+  try {
+    const engine = createDockerEngine({
+      dockerHost: flags.dockerHost,
+      dockerContext: flags.dockerContext,
+      clock: systemClock,
+      logger,
+    });
+    ends.push(() => engine.close());
+    const signal = AbortSignal.timeout(ENGINE_TIMEOUT_MS);
+    const info = await engine.info(signal);
+    const address = await engine.address(signal);
+
+    const metrics = createMetrics();
+    const logSink = createLogFiles(directory.logs, { logger });
+    ends.push(() => logSink.flush());
+    const api = createAgentContainers({
+      ...(await subAgentOptions(flags, logger)),
+      clock: systemClock,
+      logger,
+      logSink,
+      engine: metrics.countPasses(engine),
+      cli: createDevcontainerCli({ dockerHost: (aborted) => engine.address(aborted), clock: systemClock, logger }),
+      storage: createStateStorage(directory.state, logger),
+      updateIntervalMs: flags.updateInterval,
+      adopt: flags.adopt,
+      roots,
+      labels: flags.label,
+    });
+    ends.push(() => api.close());
+    const unobserve = metrics.observe(api);
+    ends.push(async () => unobserve());
+
+    const app = createApp(api, {
+      clock: systemClock,
+      logger,
+      allowedHosts: flags.allowRemote,
+      ...(flags.listen === 'off' ? {} : { token: await loadAccessToken(directory.token) }),
+    });
+    ends.push(() => app.close());
+    await listenOnSocket(app.createServer({ trust: 'socket' }), directory.socket);
+    const url = flags.listen === 'off' ? undefined : await serveTcp(app, flags, flags.listen);
+
+    const about = {
+      pid: process.pid,
+      version: await packageVersion(),
+      roots,
+      adopt: flags.adopt,
+      state_dir: directory.path,
+    };
+    const inspect = async (server: Server, where: ListenAddress | undefined): Promise<string | undefined> => {
+      if (where === undefined) return undefined;
+      ends.push(() => closeServer(server));
+      return `http://${formatAddress(await listenOnTcp(server, where))}`;
+    };
+    const metricsUrl = await inspect(createMetricsServer(metrics), flags.metricsAddress);
+    const debugUrl = await inspect(createDebugServer(api, about), flags.debugAddress);
+
+    await api.start();
+    const report: DaemonReport = {
+      ...about,
+      engine: { ...info, address },
+      socket: directory.socket,
+      ...(url === undefined ? {} : { url, link: `${url}${app.createLoginPath()}` }),
+      ...(metricsUrl === undefined ? {} : { metrics: `${metricsUrl}/metrics` }),
+      ...(debugUrl === undefined ? {} : { debug: `${debugUrl}/debug` }),
+    };
+    return { report, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function subAgentOptions(flags: ServeFlags, logger: Logger): Promise<AgentContainersOptions> {
+  const token = process.env['AGENTCONTAINERS_SUB_AGENT_TOKEN'];
+  return {
+    subAgentProvider:
+      flags.subAgent === undefined
+        ? shellSubAgentProvider({ command: flags.subAgentCommand })
+        : await loadSubAgentProvider(flags.subAgent, { logger }),
+    subAgentEnv: flags.subAgentEnv,
+    ...(flags.subAgentUrl === undefined
+      ? {}
+      : {
+          subAgentUrl: flags.subAgentUrl,
+          subAgentClient: createHttpSubAgentClient({ url: flags.subAgentUrl, token, clock: systemClock }),
+        }),
+  };
+}
+
+async function serveTcp(app: ContainersApp, flags: ServeFlags, where: ListenAddress): Promise<string> {
+  const tls =
+    flags.tlsCert === undefined || flags.tlsKey === undefined
+      ? undefined
+      : { cert: await readPem(flags.tlsCert), key: await readPem(flags.tlsKey) };
+  const bound = await listenOnTcp(app.createServer({ trust: 'token', tls }), where);
+  const host = isLoopback(bound.host) ? formatAddress(bound) : `${flags.allowRemote[0] ?? bound.host}:${bound.port}`;
+  return `${tls === undefined ? 'http' : 'https'}://${host}`;
+}
+
+async function readPem(file: string): Promise<Buffer> {
+  return readFile(file).catch((error: unknown) => {
+    throw new AgentContainersError(
+      'invalid-request',
+      `Reading ${file} failed: give a PEM file that this user may read.`,
+      { cause: error },
+    );
+  });
+}
+
+function assertListenAllowed(flags: ServeFlags): void {
+  if ((flags.tlsCert === undefined) !== (flags.tlsKey === undefined)) {
+    throw new AgentContainersError(
+      'invalid-request',
+      'Setting up TLS failed: --tls-cert and --tls-key belong together.',
+    );
+  }
+  if (flags.listen !== 'off') {
+    const tls = flags.tlsCert !== undefined;
+    assertBindAllowed({ host: flags.listen.host, tls, allowRemote: flags.allowRemote.length > 0 });
+  }
+  for (const [name, address] of [
+    ['--metrics-address', flags.metricsAddress],
+    ['--debug-address', flags.debugAddress],
+  ] as const) {
+    if (address !== undefined && !isLoopback(address.host)) {
+      throw new AgentContainersError(
+        'invalid-request',
+        `Listening on ${formatAddress(address)} failed: ${name} has no password, so it is for loopback only. Use 127.0.0.1.`,
+      );
+    }
+  }
+}
+
+/** Newest first, each even when another fails. */
+async function endAll(ends: readonly (() => Promise<unknown>)[], logger: Logger): Promise<void> {
+  for (const end of ends.toReversed()) {
+    await end().catch((error: unknown) => logger.error({ err: error }, 'Closing a part of the daemon failed.'));
+  }
+}
+
+function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+}

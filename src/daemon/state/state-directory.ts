@@ -1,0 +1,74 @@
+import { chmod, lstat, mkdir } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { isAbsolute, join, resolve } from 'node:path';
+import { AgentContainersError, errorMessage } from '../../errors.ts';
+
+/** Where everything of one daemon lies. Only the directory itself is guaranteed to exist. */
+export interface StateDirectory {
+  readonly path: string;
+  /** Snapshot of the library's state. */
+  readonly state: string;
+  /** One log a devcontainer. */
+  readonly logs: string;
+  /** Bearer token of the TCP listener. */
+  readonly token: string;
+  readonly socket: string;
+  /** Who owns the directory now. */
+  readonly lock: string;
+  /** Log of a daemon that a command started in the background. */
+  readonly daemonLog: string;
+  /** What such a daemon printed before its log was open. */
+  readonly daemonOutput: string;
+}
+
+/** Longest path of a Unix socket that every supported system takes (macOS: 104 bytes with the final zero). */
+const MAX_SOCKET_PATH = 103;
+
+/** `$XDG_STATE_HOME/agentcontainers`, or `~/.local/state/agentcontainers`. A relative XDG_STATE_HOME is ignored, as its specification says. */
+export function defaultStateDirectory(env: NodeJS.ProcessEnv = process.env, home: string = homedir()): string {
+  const xdg = env['XDG_STATE_HOME'];
+  const base = xdg !== undefined && isAbsolute(xdg) ? xdg : join(home, '.local', 'state');
+  return join(base, 'agentcontainers');
+}
+
+/** The paths inside a state directory; touches nothing. */
+export function stateDirectoryAt(path: string, socket?: string): StateDirectory {
+  const root = resolve(path);
+  return {
+    path: root,
+    state: join(root, 'state.json'),
+    logs: join(root, 'logs'),
+    token: join(root, 'token'),
+    socket: socket === undefined ? join(root, 'daemon.sock') : resolve(socket),
+    lock: join(root, 'lock'),
+    daemonLog: join(root, 'daemon.log'),
+    daemonOutput: join(root, 'daemon.out'),
+  };
+}
+
+/**
+ * Makes the directory (0700), or takes the rights of others away from one that exists. Refuses one that belongs to
+ * another user, since whoever owns it could exchange the token and the socket.
+ */
+export async function prepareStateDirectory(directory: StateDirectory): Promise<void> {
+  if (Buffer.byteLength(directory.socket) > MAX_SOCKET_PATH) {
+    throw new AgentContainersError(
+      'invalid-request',
+      `Using the socket ${directory.socket} failed: its path has more than ${MAX_SOCKET_PATH} bytes. Give a shorter one with --socket.`,
+    );
+  }
+  try {
+    await mkdir(directory.path, { recursive: true, mode: 0o700 });
+    const stat = await lstat(directory.path);
+    const uid = process.getuid?.();
+    if (uid !== undefined && stat.uid !== uid && uid !== 0) throw new Error('it belongs to another user');
+    if (!stat.isSymbolicLink() && (stat.mode & 0o077) !== 0) await chmod(directory.path, 0o700);
+    await mkdir(directory.logs, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw new AgentContainersError(
+      'state-unreadable',
+      `Preparing the state directory ${directory.path} failed: ${errorMessage(error)}. Give another one with --state-dir.`,
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,106 @@
+import { chmod, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { PersistedState } from '../../agentcontainers/ports.ts';
+import { type Logger, silentLogger } from '../../logger.ts';
+import { createStateStorage } from './state-storage.ts';
+
+let directory: string;
+let file: string;
+let warnings: string[];
+let logger: Logger;
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'ac-state-'));
+  file = join(directory, 'state.json');
+  warnings = [];
+  logger = { ...silentLogger, warn: (_fields, message) => warnings.push(message) };
+});
+afterEach(() => rm(directory, { recursive: true }));
+
+const STATE: PersistedState = {
+  version: 1,
+  entries: [
+    {
+      id: 'e1',
+      workspaceFolder: '/w',
+      configPath: '/w/.devcontainer.json',
+      adopted: true,
+      made: [{ containerId: 'c', fingerprint: 'f', properties: { image: 'h' }, ours: true }],
+      intent: { operationId: 'o', fingerprint: 'f', properties: {}, since: 5, knownContainers: ['k'] },
+    },
+  ],
+  operations: [
+    { id: 'o', devcontainerId: 'e1', kind: 'create', status: 'running', phase: 'build', startedAt: 1, logOffset: 0 },
+  ],
+};
+const storage = () => createStateStorage(file, logger, () => Date.UTC(2024, 0, 2, 3, 4, 5));
+const ASIDE = 'state.json.damaged-2024-01-02T03-04-05.000Z';
+
+test('what was saved is loaded again, and only the owner may read the file', async () => {
+  await storage().save(STATE);
+  expect(await storage().load()).toEqual(STATE);
+  expect((await stat(file)).mode & 0o777).toBe(0o600);
+  expect(warnings).toEqual([]);
+});
+
+test('without a file there is no state, and that is no warning', async () => {
+  expect(await storage().load()).toBeUndefined();
+  expect(warnings).toEqual([]);
+});
+
+describe('a file that cannot be used is set aside and said so', () => {
+  test.each([
+    ['truncated JSON', '{"version":1,"entries":[', 'it is not JSON'],
+    ['an empty file', '', 'it is not JSON'],
+    ['an unknown version', '{"version":2,"entries":[],"operations":[]}', 'its version 2 is unknown'],
+    ['no version', '[]', 'its version undefined is unknown'],
+    ['a wrong form', '{"version":1,"entries":{}}', 'its form is wrong'],
+  ])('%s', async (_name, content, reason) => {
+    await writeFile(file, content);
+    expect(await storage().load()).toBeUndefined();
+    expect(await readdir(directory)).toEqual([ASIDE]);
+    expect(await readFile(join(directory, ASIDE), 'utf8')).toBe(content);
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]).toContain(reason);
+    expect(warnings[0]).toContain(ASIDE);
+  });
+});
+
+test('one damaged record does not take the others along, and a copy of the file is kept', async () => {
+  await writeFile(file, JSON.stringify({ ...STATE, entries: [{ id: 7 }, ...STATE.entries], operations: [null] }));
+  expect(await storage().load()).toEqual({ ...STATE, operations: [] });
+  expect((await readdir(directory)).toSorted()).toEqual(['state.json', ASIDE]);
+  expect(warnings[0]).toContain('2 damaged record(s)');
+});
+
+test('unknown fields of a newer program are no damage', async () => {
+  await writeFile(file, JSON.stringify({ ...STATE, more: 1, entries: STATE.entries.map((e) => ({ ...e, more: 1 })) }));
+  expect(await storage().load()).toEqual(STATE);
+  expect(warnings).toEqual([]);
+});
+
+test('saves that overlap are written in order, and the file is whole at any time', async () => {
+  const to = storage();
+  const states = Array.from({ length: 20 }, (_, i) => ({ ...STATE, entries: [{ ...STATE.entries[0]!, id: `e${i}` }] }));
+  await Promise.all(states.map((state) => to.save(state)));
+  expect((await to.load())?.entries[0]?.id).toBe('e19');
+  expect(await readdir(directory)).toEqual(['state.json']);
+});
+
+test('a save that fails says why and leaves the next one free to succeed', async () => {
+  const missing = join(directory, 'gone', 'state.json');
+  const to = createStateStorage(missing, logger);
+  await expect(to.save(STATE)).rejects.toThrow(/^Writing the state .* failed: ENOENT.*The earlier state is kept/);
+  await expect(to.save(STATE)).rejects.toMatchObject({ code: 'state-unreadable' });
+});
+
+test.skipIf(process.getuid?.() === 0)(
+  'a file that may not be read stops the start instead of being overwritten',
+  async () => {
+    await writeFile(file, '{}');
+    await chmod(file, 0);
+    await expect(storage().load()).rejects.toMatchObject({ code: 'state-unreadable' });
+  },
+);

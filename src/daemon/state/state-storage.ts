@@ -1,0 +1,97 @@
+import { copyFile, readFile, rename } from 'node:fs/promises';
+import writeFileAtomic from 'write-file-atomic';
+import type { z } from 'zod';
+import type { PersistedState, StateStorage } from '../../agentcontainers/ports.ts';
+import { AgentContainersError, errorMessage } from '../../errors.ts';
+import type { Logger } from '../../logger.ts';
+import { persistedEntrySchema, persistedOperationSchema, snapshotSchema } from './persisted-state-schema.ts';
+
+const NEXT_STEP = 'The daemon goes on with what it sees; ids stay the same, adoptions may have to be made anew.';
+
+/**
+ * The library's state as one JSON file (0600), replaced atomically. What cannot be used is set aside as
+ * `<file>.damaged-<time>` and logged; it never stops the start. Whatever cannot be *read* (rights, disk) does stop it,
+ * since the next save would overwrite a good file.
+ */
+export function createStateStorage(file: string, logger: Logger, now: () => number = Date.now): StateStorage {
+  let writing: Promise<unknown> = Promise.resolve();
+
+  const asideName = (): string => `${file}.damaged-${new Date(now()).toISOString().replaceAll(':', '-')}`;
+
+  const setAside = async (reason: string): Promise<undefined> => {
+    const aside = asideName();
+    await rename(file, aside);
+    logger.warn(
+      { file, aside },
+      `Reading the state failed: ${reason}. The file was set aside as ${aside}. ${NEXT_STEP}`,
+    );
+    return undefined;
+  };
+
+  const load = async (): Promise<PersistedState | undefined> => {
+    let content: string;
+    try {
+      content = await readFile(file, 'utf8');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      throw new AgentContainersError(
+        'state-unreadable',
+        `Reading the state ${file} failed: ${errorMessage(error)}. Correct its rights, or move it away.`,
+        { cause: error },
+      );
+    }
+    let json: unknown;
+    try {
+      json = JSON.parse(content);
+    } catch {
+      return setAside('it is not JSON');
+    }
+    const snapshot = snapshotSchema.safeParse(json);
+    if (!snapshot.success) {
+      const version: unknown =
+        typeof json === 'object' && json !== null && 'version' in json ? json.version : undefined;
+      return setAside(
+        version === 1 ? 'its form is wrong' : `its version ${JSON.stringify(version)} is unknown, 1 is understood`,
+      );
+    }
+    const entries = validItems(persistedEntrySchema, snapshot.data.entries);
+    const operations = validItems(persistedOperationSchema, snapshot.data.operations);
+    const dropped = snapshot.data.entries.length + snapshot.data.operations.length - entries.length - operations.length;
+    if (dropped > 0) {
+      const aside = asideName();
+      await copyFile(file, aside);
+      logger.warn(
+        { file, aside, dropped },
+        `Reading the state failed in part: ${dropped} damaged record(s) were left out. A copy was set aside as ${aside}. ${NEXT_STEP}`,
+      );
+    }
+    return { version: 1, entries, operations };
+  };
+
+  return {
+    load,
+    save(state) {
+      const content = `${JSON.stringify(state, undefined, 1)}\n`;
+      const write = writing.then(async () => {
+        try {
+          await writeFileAtomic(file, content, { mode: 0o600 });
+        } catch (error) {
+          throw new AgentContainersError(
+            'state-unreadable',
+            `Writing the state ${file} failed: ${errorMessage(error)}. The earlier state is kept; make room or correct its rights.`,
+            { cause: error },
+          );
+        }
+      });
+      writing = write.catch(() => undefined);
+      return write;
+    },
+  };
+}
+
+function validItems<T>(schema: z.ZodType<T>, items: readonly unknown[]): T[] {
+  return items.flatMap((item) => {
+    const result = schema.safeParse(item);
+    return result.success ? [result.data] : [];
+  });
+}

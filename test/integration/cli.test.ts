@@ -1,0 +1,438 @@
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { cp, mkdir, mkdtemp, readFile, realpath, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { get } from 'node:http';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+// The command line as a person uses it: built, as child processes, on a real engine and with the real CLI.
+
+const REPOSITORY = join(import.meta.dirname, '../..');
+const BUILD = join(REPOSITORY, 'node_modules/.cache/agentcontainers-cli-test');
+const MAIN = join(BUILD, 'dist/daemon/main.js');
+const ENGINE = process.env['AGENTCONTAINERS_TEST_DOCKER_HOST'] ?? '';
+
+interface Ended {
+  readonly code: number | null;
+  readonly stdout: Buffer;
+  readonly text: string;
+  readonly errors: string;
+  readonly ms: number;
+}
+
+let base: string;
+let folder: string;
+let name: string;
+const daemons: ChildProcess[] = [];
+const backgroundPids: number[] = [];
+
+function environment(stateDir: string): NodeJS.ProcessEnv {
+  return { ...process.env, DOCKER_HOST: ENGINE, AGENTCONTAINERS_STATE_DIR: stateDir, NO_COLOR: '1' };
+}
+
+/** Runs the command line to its end, at most `timeout` ms. */
+function run(
+  args: readonly string[],
+  options: { stateDir?: string; stdin?: string | Buffer; env?: NodeJS.ProcessEnv; timeout?: number } = {},
+): Promise<Ended> {
+  const began = performance.now();
+  return new Promise((resolve) => {
+    const child = execFile(
+      process.execPath,
+      [MAIN, ...args],
+      {
+        env: { ...environment(options.stateDir ?? join(base, 'state')), ...options.env },
+        encoding: 'buffer',
+        timeout: options.timeout ?? 50_000,
+        maxBuffer: 64 * 1024 * 1024,
+        cwd: base,
+      },
+      (error, stdout, stderr) => {
+        const code = error === null ? 0 : typeof error.code === 'number' ? error.code : null;
+        resolve({ code, stdout, text: stdout.toString(), errors: stderr.toString(), ms: performance.now() - began });
+      },
+    );
+    child.stdin?.on('error', () => {});
+    child.stdin?.end(options.stdin ?? '');
+  });
+}
+
+async function json<T>(args: readonly string[], options: { stateDir?: string } = {}): Promise<T> {
+  const ended = await run([...args, '--json'], options);
+  return JSON.parse(ended.text) as T;
+}
+
+interface Entry {
+  readonly id: string;
+  readonly name: string;
+  readonly status: string;
+  readonly dirty: boolean;
+  readonly workspace_folder: string;
+  readonly container?: { readonly id: string; readonly running: boolean };
+  readonly agent?: { readonly status: string };
+}
+async function entry(): Promise<Entry | undefined> {
+  const { devcontainers } = await json<{ devcontainers: Entry[] }>(['list']);
+  return devcontainers.find((candidate) => candidate.workspace_folder === folder);
+}
+
+/** Asks again until `matches`, for at most 15 s. */
+async function until(matches: (seen: Entry | undefined) => boolean): Promise<Entry | undefined> {
+  const end = performance.now() + 15_000;
+  let seen = await entry();
+  while (!matches(seen) && performance.now() < end) seen = await entry();
+  return seen;
+}
+
+interface Started {
+  readonly child: ChildProcess;
+  readonly daemon: {
+    readonly pid: number;
+    readonly url: string;
+    readonly link: string;
+    readonly metrics: string;
+    readonly debug: string;
+    readonly socket: string;
+  };
+}
+/** Starts `serve` and resolves with what it says of itself. */
+function serve(stateDir: string, args: readonly string[]): Promise<Started> {
+  const child = spawn(process.execPath, [MAIN, 'serve', '--json', '--log-level', 'warn', ...args], {
+    env: environment(stateDir),
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  daemons.push(child);
+  return new Promise((resolve, reject) => {
+    let out = '';
+    let err = '';
+    child.stderr?.on('data', (chunk: Buffer) => (err += chunk.toString()));
+    child.stdout?.on('data', (chunk: Buffer) => {
+      out += chunk.toString();
+      if (out.includes('\n')) resolve({ child, ...(JSON.parse(out) as Omit<Started, 'child'>) });
+    });
+    child.once('exit', (code) => reject(new Error(`serve ended with ${code}: ${out}${err}`)));
+  });
+}
+
+function end(child: ChildProcess, signal: NodeJS.Signals): Promise<{ code: number | null; ms: number }> {
+  const began = performance.now();
+  return new Promise((resolve) => {
+    child.removeAllListeners('exit');
+    child.once('exit', (code) => resolve({ code, ms: performance.now() - began }));
+    child.kill(signal);
+  });
+}
+
+function docker(...args: string[]): Promise<string> {
+  return new Promise((resolve) => {
+    execFile('docker', ['--host', ENGINE, ...args], (_error, stdout) => resolve(stdout.trim()));
+  });
+}
+
+beforeAll(async () => {
+  if (ENGINE === '') throw new Error('AGENTCONTAINERS_TEST_DOCKER_HOST is not set.');
+  await mkdir(BUILD, { recursive: true });
+  await cp(join(REPOSITORY, 'package.json'), join(BUILD, 'package.json'));
+  await symlink(join(REPOSITORY, 'assets'), join(BUILD, 'assets')).catch(() => {});
+  await new Promise<void>((resolve, reject) => {
+    const args = ['-p', join(REPOSITORY, 'tsconfig.build.json'), '--outDir', join(BUILD, 'dist')];
+    execFile(join(REPOSITORY, 'node_modules/.bin/tsc'), args, (error, stdout) => {
+      if (error === null) resolve();
+      else reject(new Error(`Building the command line failed: ${stdout}`));
+    });
+  });
+  base = await realpath(await mkdtemp(join(tmpdir(), 'ac-cli-')));
+  folder = join(base, `proj-${basename(base).slice(-6).toLowerCase()}`);
+  await mkdir(folder);
+  await writeFile(join(folder, '.devcontainer.json'), '{ "image": "agentcontainers-base:1" }\n');
+}, 120_000);
+
+afterAll(async () => {
+  for (const child of daemons) child.kill('SIGKILL');
+  for (const pid of backgroundPids) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // It has ended already, as it should.
+    }
+  }
+  for (const workspace of [folder, join(base, 'other')]) {
+    const ids = await docker('ps', '-aq', '--filter', `label=devcontainer.local_folder=${workspace}`);
+    if (ids !== '') await docker('rm', '-f', ...ids.split('\n'));
+  }
+  await rm(base, { recursive: true, force: true });
+});
+
+describe('without a daemon', () => {
+  test('help and version are instant', async () => {
+    const bare = (): Promise<number> => {
+      const began = performance.now();
+      return new Promise((resolve) =>
+        execFile(process.execPath, ['-e', '0'], () => resolve(performance.now() - began)),
+      );
+    };
+    await run(['--help']);
+    const own: number[] = [];
+    const node: number[] = [];
+    for (let i = 0; i < 6; i++) {
+      own.push((await run(i % 2 === 0 ? ['--help'] : ['version'])).ms);
+      node.push(await bare());
+    }
+    // 150 ms in all are meant, of which Node itself takes 40 to 60; as a difference it holds on a busy machine too.
+    expect(Math.min(...own) - Math.min(...node)).toBeLessThan(100);
+  });
+
+  test('a command says how to start one', async () => {
+    const { code, errors } = await run(['list']);
+    expect(code).toBe(1);
+    expect(errors).toContain('agentcontainers serve');
+    expect(errors).not.toContain('    at ');
+  });
+
+  test('with --json errors are JSON, those of parsing too', async () => {
+    expect(await json(['list'])).toMatchObject({ error: { code: 'daemon-unreachable' } });
+    expect(await json(['frobnicate'])).toMatchObject({ error: { code: 'invalid-request' } });
+    expect((await run(['lst'])).errors).toContain('Did you mean');
+  });
+
+  test('serve without an engine ends with 5 and says where it looked', async () => {
+    const { code, errors } = await run(['serve', base], { env: { DOCKER_HOST: 'unix:///nonexistent/docker.sock' } });
+    expect(code).toBe(5);
+    expect(errors).toContain('/nonexistent/docker.sock');
+  });
+
+  test('serve refuses an address that others can reach', async () => {
+    const { code, errors } = await run(['serve', '--listen', '0.0.0.0:0', base]);
+    expect(code).toBe(2);
+    expect(errors).toContain('TLS');
+  });
+
+  test('doctor finds the engine', async () => {
+    const report = await json<{ findings: { check: string; verdict: string }[] }>(['doctor']);
+    expect(report.findings.find(({ check }) => check === 'engine')?.verdict).toBe('ok');
+    expect(report.findings.find(({ check }) => check === 'devcontainer CLI')?.verdict).toBe('ok');
+    expect((await run(['doctor'], { env: { DOCKER_HOST: 'unix:///nonexistent.sock' } })).code).toBe(5);
+  });
+});
+
+describe('with a daemon', () => {
+  let started: Started;
+  beforeAll(async () => {
+    started = await serve(join(base, 'state'), ['--metrics-address', ':0', '--debug-address', ':0', base]);
+  });
+
+  test('a second one on the same state directory is refused with the process of the first', async () => {
+    const { code, errors } = await run(['serve', base]);
+    expect(code).toBe(1);
+    expect(errors).toContain(`process ${started.daemon.pid}`);
+  });
+
+  test('socket and token are for the owner alone', async () => {
+    expect((await stat(started.daemon.socket)).mode & 0o777).toBe(0o600);
+    expect((await stat(join(base, 'state/token'))).mode & 0o777).toBe(0o600);
+    expect((await stat(join(base, 'state'))).mode & 0o777).toBe(0o700);
+  });
+
+  test('up makes the container, injects the sub-agent and says what to do next', async () => {
+    const { code, text, errors } = await run(['up', folder]);
+    expect(errors).not.toContain('error:');
+    expect(code).toBe(0);
+    expect(text).toMatch(/is running, sub-agent running\. Next: agentcontainers exec /);
+    const seen = await entry();
+    expect(seen).toMatchObject({ status: 'running', dirty: false, agent: { status: 'running' } });
+    name = seen?.name ?? '';
+  });
+
+  test('list shows one line for each, without colours when it is not a terminal', async () => {
+    const { code, text } = await run(['list']);
+    expect(code).toBe(0);
+    const [title, line] = text.split('\n');
+    expect(title).toMatch(/^NAME +STATUS +DIRTY +AGENT +CONTAINER +FOLDER$/);
+    expect(line).toContain(folder);
+    expect(text).not.toContain('\u001b');
+  });
+
+  test('exec passes output, standard input and exit codes on, to the byte', async () => {
+    const shown = await run(['exec', name, '--', 'sh', '-c', 'printf "\\377\\000a"; echo oops >&2; exit 7']);
+    expect(shown.code).toBe(7);
+    expect(shown.stdout).toEqual(Buffer.from([0xff, 0, 0x61]));
+    expect(shown.errors).toBe('oops\n');
+
+    const text = `ä\r\n\u0000${'x'.repeat(200_000)}`;
+    const echoed = await run(['exec', name, '--', 'cat'], { stdin: text });
+    expect(echoed.code).toBe(0);
+    expect(echoed.stdout.equals(Buffer.from(text))).toBe(true);
+
+    expect((await run(['exec', name, '--', '/no/such/program'])).code).toBe(127);
+    expect((await run(['exec', name, '--', '/etc/passwd'])).code).toBe(126);
+    expect((await run(['exec', name, '--', 'sh', '-c', 'kill -9 $$'])).code).toBe(137);
+    expect((await run(['exec', '-e', 'A=1', '-w', '/tmp', name, '--', 'sh', '-c', 'echo $A $PWD'])).text).toBe(
+      '1 /tmp\n',
+    );
+  });
+
+  test('standard input that does not fit is refused before anything runs', async () => {
+    const { code, errors } = await run(['exec', name, '--', 'cat'], { stdin: 'x'.repeat(1_100_000) });
+    expect(code).toBe(2);
+    expect(errors).toContain('1 MiB');
+  });
+
+  test('an edit shows as dirty, and recreate makes it clean with the sub-agent back', async () => {
+    const before = await entry();
+    await writeFile(
+      join(folder, '.devcontainer.json'),
+      '{ "image": "agentcontainers-base:1", "containerEnv": { "A": "1" } }\n',
+    );
+    expect((await until((seen) => seen?.dirty === true))?.dirty).toBe(true);
+    const { code, text } = await run(['recreate', before?.id.slice(0, 8) ?? '']);
+    expect(code).toBe(0);
+    expect(text).toContain('sub-agent running');
+    const after = await entry();
+    expect(after).toMatchObject({ id: before?.id, dirty: false, status: 'running' });
+    expect(after?.container?.id).not.toBe(before?.container?.id);
+  });
+
+  test('logs hold what was built, and --follow goes on until it is interrupted', async () => {
+    const { code, text } = await run(['logs', folder]);
+    expect(code).toBe(0);
+    expect(text.length).toBeGreaterThan(0);
+
+    const follower = spawn(process.execPath, [MAIN, 'logs', '-f', name], { env: environment(join(base, 'state')) });
+    daemons.push(follower);
+    let followed = '';
+    let look = (): void => {};
+    follower.stdout.on('data', (chunk: Buffer) => {
+      followed += chunk.toString();
+      look();
+    });
+    const seen = (wanted: () => boolean) =>
+      new Promise<void>((resolve, reject) => {
+        const timer = setTimeout(() => reject(new Error(`the follower showed only: ${followed}`)), 20_000);
+        look = () => {
+          if (!wanted()) return;
+          clearTimeout(timer);
+          resolve();
+        };
+        look();
+      });
+    await seen(() => followed.length >= text.length);
+    const before = followed.length;
+    expect((await run(['recreate', name])).code).toBe(0);
+    await seen(() => followed.length > before);
+    expect((await end(follower, 'SIGINT')).code).toBeNull();
+  });
+
+  test('a folder with two configurations is a conflict that lists them, and --config decides', async () => {
+    const two = join(base, 'other');
+    await mkdir(join(two, '.devcontainer/a'), { recursive: true });
+    await mkdir(join(two, '.devcontainer/b'));
+    for (const config of ['a', 'b']) {
+      await writeFile(
+        join(two, `.devcontainer/${config}/devcontainer.json`),
+        '{ "image": "agentcontainers-base:1" }\n',
+      );
+    }
+    const refused = await run(['up', two]);
+    expect(refused.code).toBe(4);
+    expect(refused.errors).toContain(`${two}/.devcontainer/a/devcontainer.json`);
+    expect((await run(['up', two, '--config', '.devcontainer/b/devcontainer.json'])).code).toBe(0);
+    expect((await run(['rm', two])).code).toBe(0);
+    await rm(two, { recursive: true });
+  });
+
+  test('a second signal ends it at once', async () => {
+    const own = await serve(join(base, 'second'), ['--listen', 'off', base]);
+    // Stopped, it takes both signals in one go; the first cannot have been through before the second.
+    own.child.kill('SIGSTOP');
+    own.child.kill('SIGINT');
+    own.child.kill('SIGTERM');
+    const { code } = await end(own.child, 'SIGCONT');
+    expect(code).toBeOneOf([130, 143]);
+  });
+
+  test('stop and start work by folder and by name', async () => {
+    expect((await run(['stop', folder])).code).toBe(0);
+    expect((await entry())?.status).toBe('stopped');
+    expect((await run(['stop', name])).code).toBe(0);
+    expect((await run(['exec', name, '--', 'true'])).code).toBe(4);
+    expect((await run(['start', name])).code).toBe(0);
+    expect((await entry())?.status).toBe('running');
+  });
+
+  test('what does not exist ends with 3 and proposes what is near', async () => {
+    const { code, errors } = await run(['stop', `${name}x`]);
+    expect(code).toBe(3);
+    expect(errors).toContain(`Did you mean ${name}?`);
+    expect((await run(['up', join(base, 'nowhere')])).code).toBe(3);
+  });
+
+  test('the token opens TCP, and nothing else does', async () => {
+    const token = (await readFile(join(base, 'state/token'), 'utf8')).trim();
+    const status = (headers: Record<string, string>) =>
+      new Promise<number | undefined>((resolve) => {
+        get(`${started.daemon.url}/devcontainers`, { headers, agent: false }, (response) => {
+          response.resume();
+          resolve(response.statusCode);
+        });
+      });
+    expect(await status({})).toBe(401);
+    expect(await status({ authorization: `Bearer ${token}` })).toBe(200);
+    expect(await status({ authorization: `Bearer ${token}`, host: 'evil.example' })).toBe(403);
+  });
+
+  test('metrics and debug pages answer', async () => {
+    const page = async (url: string): Promise<string> => (await fetch(url)).text();
+    const metrics = await page(started.daemon.metrics);
+    expect(metrics).toContain('agentcontainers_devcontainers{status="running"} 1');
+    expect(metrics).toMatch(/agentcontainers_injections_total\{result="running"\} [1-9]/);
+    expect(metrics).toMatch(/agentcontainers_operations_total\{kind="create",status="succeeded"\} [1-9]/);
+    const debug = await page(started.daemon.debug);
+    expect(debug).toContain(folder);
+    expect(debug).not.toContain((await readFile(join(base, 'state/token'), 'utf8')).trim());
+  });
+
+  test('SIGTERM ends it within 10 s; a new one knows the same id and the container runs on', async () => {
+    const before = await entry();
+    const { code, ms } = await end(started.child, 'SIGTERM');
+    expect(code).toBe(0);
+    expect(ms).toBeLessThan(10_000);
+    await expect(stat(started.daemon.socket)).rejects.toThrow('ENOENT');
+    started = await serve(join(base, 'state'), [base]);
+    const after = await until((seen) => seen?.agent?.status === 'running');
+    expect(after).toMatchObject({ id: before?.id, status: 'running', dirty: false });
+    expect(after?.container?.id).toBe(before?.container?.id);
+  });
+
+  test('after SIGKILL the next start needs no cleaning up', async () => {
+    await end(started.child, 'SIGKILL');
+    started = await serve(join(base, 'state'), [base]);
+    expect((await until((seen) => seen?.status === 'running'))?.status).toBe('running');
+  });
+
+  test('rm removes the container and leaves the folder', async () => {
+    const id = (await entry())?.container?.id ?? '';
+    expect((await run(['rm', name])).code).toBe(0);
+    expect(await docker('ps', '-aq', '--no-trunc', '--filter', `id=${id}`)).toBe('');
+    expect((await stat(folder)).isDirectory()).toBe(true);
+    await end(started.child, 'SIGINT');
+  });
+});
+
+test('up starts a daemon by itself and tells where its log is', async () => {
+  const stateDir = join(base, 'own');
+  const other = join(base, 'other');
+  await mkdir(other);
+  await writeFile(join(other, '.devcontainer.json'), '{ "image": "agentcontainers-base:1" }\n');
+  const { code, text, errors } = await run(['up', other], { stateDir });
+  const pid = Number(/process (\d+)/.exec(errors)?.[1]);
+  if (pid > 0) backgroundPids.push(pid);
+  expect(errors).toContain(join(stateDir, 'daemon.log'));
+  expect(code).toBe(0);
+  expect(text).toContain('is running');
+  expect((await stat(join(stateDir, 'daemon.log'))).mode & 0o777).toBe(0o600);
+  expect((await run(['rm', other], { stateDir })).code).toBe(0);
+  process.kill(pid, 'SIGTERM');
+  const gone = performance.now() + 10_000;
+  while (performance.now() < gone && (await run(['list'], { stateDir })).code === 0);
+  expect((await run(['list'], { stateDir })).code).toBe(1);
+});
