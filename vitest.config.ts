@@ -12,6 +12,8 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['test/integration/**/*.test.ts'],
+          globalSetup: ['test/integration/support/global-setup.ts'],
+          runner: './test/integration/support/skip-without-engine.ts',
           testTimeout: 60_000,
           hookTimeout: 120_000,
           fileParallelism: false,

@@ -76,7 +76,6 @@ export function devcontainer(part: Partial<Devcontainer> = {}): Devcontainer {
     status: 'running',
     dirty: false,
     level: 'adopted',
-    trusted: true,
     subAgentId: null,
     ...part,
   };

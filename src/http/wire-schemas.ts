@@ -55,7 +55,6 @@ export const wireDevcontainer = z
     agent: wireAgent.optional(),
     error: z.string().optional(),
     level,
-    trusted: z.boolean(),
     dirty_reasons: z
       .array(z.object({ input: z.string(), class: z.enum(['recreate', 'rerun-hook', 'live', 'none']) }))
       .optional(),

@@ -91,7 +91,7 @@ test('a devcontainer is written with every field in snake case', () => {
 test('what is not there is left out, but an agent record that is not there is null', () => {
   const wire = sent(toWireDevcontainer(devcontainer()));
   expect(Object.keys(wire as object).sort()).toEqual(
-    ['config_path', 'dirty', 'id', 'level', 'name', 'status', 'subagent_id', 'trusted', 'workspace_folder'].sort(),
+    ['config_path', 'dirty', 'id', 'level', 'name', 'status', 'subagent_id', 'workspace_folder'].sort(),
   );
   expect(wire).toMatchObject({ subagent_id: null });
 });

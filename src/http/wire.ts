@@ -41,7 +41,6 @@ export function toWireDevcontainer(entry: Devcontainer): WireDevcontainer {
     agent: entry.agent && toWireAgent(entry.agent),
     error: entry.error,
     level: entry.level,
-    trusted: entry.trusted,
     dirty_reasons: entry.dirtyReasons?.map((reason) => ({ input: reason.input, class: reason.class })),
     config_error: entry.configError && {
       message: entry.configError.message,

@@ -1,7 +1,8 @@
 import type { Effect } from './effects.ts';
 import type { ConfigReading, Event } from './events.ts';
 import { chooseName } from './names.ts';
-import { isTransitioning, takenNames, withEntry, type Entry, type State } from './state.ts';
+import { isTransitioning, withEntry, type Entry, type State } from './state.ts';
+import { takenNames } from './entry-name.ts';
 
 /** A config was read anew: dirty follows from it at once, without waiting for a pass. */
 export function reduceConfigRead(
@@ -39,7 +40,8 @@ export function withReading(state: State, entry: Entry, reading: ConfigReading):
 }
 
 /** A name that the user chose is never altered; without one the folder gives it, and once given it stays. */
-function withName(state: State, entry: Entry, chosen: string | undefined): Entry {
+function withName(state: State, entry: Entry, configured: string | undefined): Entry {
+  const chosen = configured ?? entry.manifestName;
   if (chosen !== undefined) {
     return entry.name === chosen && entry.nameSource === 'chosen'
       ? entry

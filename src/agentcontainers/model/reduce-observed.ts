@@ -8,15 +8,8 @@ import { chooseName } from './names.ts';
 import { withReading } from './reduce-config.ts';
 import { endOperation } from './reduce-operation.ts';
 import { selectContainer } from './select-container.ts';
-import {
-  isTransitioning,
-  takenNames,
-  withEntry,
-  type Entry,
-  type MadeFrom,
-  type Settings,
-  type State,
-} from './state.ts';
+import { isTransitioning, withEntry, type Entry, type MadeFrom, type Settings, type State } from './state.ts';
+import { takenNames, withFreeName } from './entry-name.ts';
 
 type Observed = Extract<Event, { type: 'observed' }>;
 
@@ -113,6 +106,7 @@ function reconcile(
   if (level === 'seen' && !chosen) return [undefined, effects];
 
   let entry: Entry = { ...before, level, link: chosen, candidates: reuse(before.candidates, candidates) };
+  if (level !== before.level) entry = withFreeName(state, entry);
   const reading = event.readings.get(entry.id);
   if (reading) entry = withReading(state, entry, reading);
   entry = withMade(entry, containers);

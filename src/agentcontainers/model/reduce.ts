@@ -28,7 +28,8 @@ import {
 } from './reduce-lifecycle.ts';
 import { reduceObserved, reduceObserveFailed } from './reduce-observed.ts';
 import { progressOperation, withOperation } from './reduce-operation.ts';
-import { takenNames, withEntry, type Entry, type State } from './state.ts';
+import { withEntry, type Entry, type State } from './state.ts';
+import { takenNames, withFreeName } from './entry-name.ts';
 
 /**
  * The whole of what can happen to the state. Pure: the same state and event give the same result; nothing is asked,
@@ -102,16 +103,22 @@ function reduceRegistered(
   event: Extract<Event, { type: 'registered' }>,
 ): readonly [State, readonly Effect[]] {
   const { id, key, preassignedRecordId } = event;
+  const manifestName = event.origin === 'manifest' ? event.name : undefined;
   const before = state.entries.get(id);
   if (before) {
     const adopted = event.adopted && before.level === 'seen';
     const entry: Entry = {
       ...before,
       level: adopted ? 'adopted' : before.level,
-      origin: event.origin === 'seen' ? before.origin : event.origin,
+      // What the embedder gave stays, whoever asks for it too.
+      origin: event.origin === 'seen' || before.origin === 'manifest' ? before.origin : event.origin,
+      ...(manifestName === undefined ? {} : { manifestName, name: manifestName, nameSource: 'chosen' }),
       preassignedRecordId: preassignedRecordId ?? before.preassignedRecordId,
     };
-    return [withEntry(state, entry), adopted ? [{ type: 'watchConfig', id, key }, { type: 'persist' }] : []];
+    return [
+      withEntry(state, adopted ? withFreeName(state, entry) : entry),
+      adopted ? [{ type: 'watchConfig', id, key }, { type: 'persist' }] : [],
+    ];
   }
   const entry: Entry = {
     id,
@@ -119,8 +126,10 @@ function reduceRegistered(
     origin: event.origin,
     level: event.adopted ? 'adopted' : 'seen',
     name: event.name ?? chooseName(key.workspaceFolder, takenNames(state, id)),
-    nameSource: event.origin === 'manifest' && event.name !== undefined ? 'chosen' : 'folder',
-    revision: 0,
+    nameSource: manifestName === undefined ? 'folder' : 'chosen',
+    manifestName,
+    // The entry may have been removed a moment ago: a listing that began before that is stale for the new one too.
+    revision: state.tombstones.get(id) ?? 0,
     phase: { status: 'stopped' },
     candidates: [],
     agent: { kind: 'none' },

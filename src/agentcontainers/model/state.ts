@@ -64,6 +64,8 @@ export interface Entry {
   readonly name: string;
   /** `chosen`: by the user in the configuration, so never altered. */
   readonly nameSource: 'folder' | 'chosen';
+  /** The name that the embedder's manifest gives; one in the configuration goes before it. */
+  readonly manifestName?: string | undefined;
   /** Counter of the last lifecycle change; an observation that began before it does not touch the entry. */
   readonly revision: number;
   readonly phase: Phase;
@@ -142,11 +144,4 @@ export function withEntry(state: State, entry: Entry): State {
 export function withChangedEntry(state: State, entry: Entry): State {
   const revision = state.revision + 1;
   return withEntry({ ...state, revision }, { ...entry, revision });
-}
-
-/** Names that other entries hold. */
-export function takenNames(state: State, exceptId: string): Set<string> {
-  const taken = new Set<string>();
-  for (const entry of state.entries.values()) if (entry.id !== exceptId) taken.add(entry.name);
-  return taken;
 }

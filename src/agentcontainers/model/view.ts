@@ -31,8 +31,6 @@ export interface Devcontainer {
   readonly status: DevcontainerStatus;
   readonly dirty: boolean;
   readonly level: Level;
-  /** Always true until trust is recorded per entry; see docs/design/decisions.md. */
-  readonly trusted: boolean;
   readonly subAgentId: string | null;
   readonly container?: Container | undefined;
   readonly agent?: AgentView | undefined;
@@ -123,7 +121,6 @@ export function projectEntry(entry: Entry): Devcontainer {
     status: phase.status,
     dirty: reasons.length > 0,
     level: entry.level,
-    trusted: true,
     subAgentId: entry.record?.id ?? entry.preassignedRecordId ?? null,
     ...(link ? { container: { ...link, ports: boundPorts(link) } } : {}),
     ...(agent ? { agent } : {}),

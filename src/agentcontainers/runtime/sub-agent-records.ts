@@ -3,7 +3,7 @@ import { AgentContainersError, errorMessage, isAgentContainersError } from '../.
 import { CLEANUP_TIMEOUT } from '../constants.ts';
 import { folderNames } from '../model/names.ts';
 import type { Entry } from '../model/state.ts';
-import { takenNames } from '../model/state.ts';
+import { takenNames } from '../model/entry-name.ts';
 import type { SubAgentRecord, SubAgentSpec } from '../ports.ts';
 import type { Runtime } from './runtime.ts';
 

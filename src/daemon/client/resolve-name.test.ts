@@ -10,7 +10,6 @@ const entry = (id: string, name: string, folder: string, config?: string): WireD
   dirty: false,
   subagent_id: null,
   level: 'adopted',
-  trusted: true,
   ...(config === undefined ? {} : { config_path: config }),
 });
 const ENTRIES = [
