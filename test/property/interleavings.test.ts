@@ -66,7 +66,9 @@ function watchProjections(api: AgentContainers, world: ChaosWorld): void {
   let before = new Map<string, Devcontainer>();
   api.subscribe((list: ListResult) => {
     const now = new Map(list.devcontainers.map((devcontainer) => [devcontainer.id, devcontainer]));
-    for (const [id, { status, container, workspaceFolder }] of now) {
+    for (const [id, { status, container, workspaceFolder, error, agent }] of now) {
+      if (/cancelled/i.test(`${error} ${agent?.reason}`))
+        violations.push(`our own cancellation is shown as an error: ${error}`);
       const from = before.get(id)?.status;
       if (from !== undefined && from !== status && !LEGAL_TRANSITIONS[from].includes(status))
         violations.push(`${from} -> ${status}`);

@@ -83,6 +83,7 @@ export function createScenario(settings: Partial<Settings> = {}) {
       if (!entry) throw new Error(`There is no entry ${id}.`);
       return entry;
     },
+    entryOf: (id: string): Entry | undefined => state.entries.get(id),
     view(id = FOLDER): Devcontainer {
       return projectEntry(scenario.entry(id));
     },
