@@ -2,7 +2,13 @@ import { deadlineScope, linkedScope, raceAbort } from '../../../async/abort.ts';
 import { AgentContainersError, errorMessage, isAgentContainersError, isCancelled } from '../../../errors.ts';
 import { parseCustomization } from '../../model/customization.ts';
 import type { EffectMap } from '../../model/effects.ts';
-import type { ContainerDetails, MergedConfiguration, SubAgentBinary, SubAgentSpec } from '../../ports.ts';
+import type {
+  ContainerDetails,
+  MergedConfiguration,
+  SubAgentBinary,
+  SubAgentProcess,
+  SubAgentSpec,
+} from '../../ports.ts';
 import { platformOf } from '../platform.ts';
 import { remoteEnvironment } from '../remote-environment.ts';
 import type { Runtime } from '../runtime.ts';
@@ -71,7 +77,7 @@ async function steps(rt: Runtime, { id, jobId, containerId }: EffectMap['inject'
   const { displayApps, apps } = customization;
   const spec = { directory: configuration.workspaceFolder, operatingSystem, architecture, displayApps, apps };
   const { record, token } = await register(rt, id, spec, signal);
-  await launch(rt, {
+  const process = await launch(rt, {
     id,
     jobId,
     containerId,
@@ -85,7 +91,7 @@ async function steps(rt: Runtime, { id, jobId, containerId }: EffectMap['inject'
     record,
     token,
   });
-  rt.store.dispatch({ type: 'injected', id, jobId, version: delivery.version, at: clock.now() });
+  rt.store.dispatch({ type: 'injected', id, jobId, version: process.version ?? delivery.version, at: clock.now() });
 }
 
 async function launch(
@@ -104,7 +110,7 @@ async function launch(
     readonly record: { readonly id: string; readonly name: string };
     readonly token: string;
   },
-): Promise<void> {
+): Promise<SubAgentProcess> {
   const { id, jobId, containerId, binary, user, path, signal, record } = run;
   // The process outlives this job, so its scope hangs on the job only until it is ready.
   const scope = linkedScope();
@@ -138,6 +144,7 @@ async function launch(
       rt.store.dispatch({ type: 'subAgentExited', id, jobId, reason: exit.message, at: rt.ports.clock.now() });
     });
     signal.throwIfAborted();
+    return process;
   } catch (error) {
     scope.abort(error);
     throw error;

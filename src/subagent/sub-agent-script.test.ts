@@ -1,0 +1,287 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcessWithoutNullStreams } from 'node:child_process';
+import { accessSync, constants, realpathSync } from 'node:fs';
+import { chmod, mkdtemp, readFile, readdir, rm, rmdir, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+// The shipped script, run by the shells that it must be able to run in.
+
+const SCRIPT = fileURLToPath(new URL('../../assets/sub-agent.sh', import.meta.url));
+const SHELLS = [
+  { name: 'dash', interpreter: '/usr/bin/dash', file: '/usr/bin/dash' },
+  { name: 'busybox ash', interpreter: '/bin/busybox sh', file: '/bin/busybox' },
+  { name: 'sh', interpreter: '/bin/sh', file: '/bin/sh' },
+]
+  .filter(({ file }) => isExecutable(file))
+  // On many systems /bin/sh is one of the others.
+  .filter(
+    ({ file }, index, all) => index === all.findIndex((other) => realpathSync(other.file) === realpathSync(file)),
+  );
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+interface Agent {
+  readonly child: ChildProcessWithoutNullStreams;
+  readonly pid: number;
+  output(): string;
+  /** Resolves when its output contains this. */
+  says(text: string): Promise<void>;
+  /** Its exit code, or the signal that ended it. */
+  readonly ended: Promise<number | NodeJS.Signals | null>;
+}
+
+let folder: string;
+const agents = new Set<ChildProcessWithoutNullStreams>();
+
+/** A copy that this shell runs, in a directory of temporary files of its own. */
+async function scriptFor(interpreter: string): Promise<{ path: string; temporary: string }> {
+  const temporary = await mkdtemp(join(folder, 'tmp-'));
+  const path = join(temporary, 'sub-agent-0123456789ab');
+  await writeFile(path, (await readFile(SCRIPT, 'utf8')).replace('#!/bin/sh', `#!${interpreter}`));
+  await chmod(path, 0o755);
+  return { path, temporary };
+}
+
+function start({ path, temporary }: { path: string; temporary: string }, env: Record<string, string> = {}): Agent {
+  const child = spawn(path, ['agent'], {
+    env: {
+      PATH: process.env['PATH'],
+      TMPDIR: temporary,
+      AGENTCONTAINERS_TOKEN: 'canary-of-this-test',
+      AGENTCONTAINERS_HEARTBEAT_SECONDS: '1',
+      ...env,
+    },
+  });
+  agents.add(child);
+  let output = '';
+  const listeners = new Set<() => void>();
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (text: Buffer) => {
+      output += text.toString();
+      for (const listener of listeners) listener();
+    });
+  }
+  child.stdin.on('error', () => {});
+  return {
+    child,
+    pid: child.pid ?? 0,
+    output: () => output,
+    says: (text) =>
+      new Promise((resolve) => {
+        const look = (): void => {
+          if (!output.includes(text)) return;
+          listeners.delete(look);
+          resolve();
+        };
+        listeners.add(look);
+        look();
+      }),
+    ended: new Promise((resolve) => child.on('close', (code, signal) => resolve(code ?? signal))),
+  };
+}
+
+/** Processes whose command line contains this. */
+async function processesWith(text: string): Promise<number[]> {
+  const found: number[] = [];
+  for (const name of await readdir('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    const line = await readFile(`/proc/${name}/cmdline`, 'utf8').catch(() => '');
+    if (line.replaceAll('\0', ' ').includes(text)) found.push(Number(name));
+  }
+  return found;
+}
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'sub-agent-script-'));
+});
+afterAll(async () => {
+  for (const agent of agents) agent.kill('SIGKILL');
+  await rm(folder, { recursive: true, force: true });
+  // Where it goes when its first choice is not fit; left alone unless empty.
+  await rmdir(`/tmp/.agentcontainers-sub-agent.${process.getuid?.() ?? 0}`).catch(() => {});
+});
+
+describe.each(SHELLS)('the shipped sub-agent in $name', { timeout: 30_000 }, ({ interpreter }) => {
+  it.concurrent('refuses to start without a token', async ({ expect }) => {
+    const agent = start(await scriptFor(interpreter), { AGENTCONTAINERS_TOKEN: '' });
+    expect(await agent.ended).toBe(2);
+    expect(agent.output()).toContain('AGENTCONTAINERS_TOKEN is not set');
+  });
+
+  it.concurrent('refuses an interval that is none', async ({ expect }) => {
+    for (const interval of ['0', '-1', '99999', 'x', '1;id', '08x']) {
+      const agent = start(await scriptFor(interpreter), { AGENTCONTAINERS_HEARTBEAT_SECONDS: interval });
+      expect(await agent.ended).toBe(2);
+      expect(agent.output()).toContain('must be a number from 1 to 3600');
+    }
+  });
+
+  it.concurrent('says that it is ready, beats while it is answered, and ends on request', async ({ expect }) => {
+    const script = await scriptFor(interpreter);
+    const agent = start(script);
+    await agent.says('ready ');
+    expect(agent.output()).toMatch(new RegExp(`^ready \\d+\\.\\d+\\.\\d+ pid=${agent.pid}\\n`));
+    for (let beat = 1; beat <= 6; beat++) {
+      await agent.says(`heartbeat ${beat}\n`);
+      agent.child.stdin.write('alive\n');
+    }
+    agent.child.stdin.write('something unknown\nstop\n');
+    expect(await agent.ended).toBe(0);
+    expect(await processesWith(script.path)).toEqual([]);
+  });
+
+  it.concurrent('ends when its input ends', async ({ expect }) => {
+    const script = await scriptFor(interpreter);
+    const agent = start(script);
+    await agent.says('ready ');
+    agent.child.stdin.end();
+    expect(await agent.ended).toBe(0);
+    expect(await processesWith(script.path)).toEqual([]);
+  });
+
+  it.concurrent('ends with its command when nobody answers, also when nobody reads', async ({ expect }) => {
+    const script = await scriptFor(interpreter);
+    const agent = start(script, { AGENTCONTAINERS_COMMAND: 'yes endless' });
+    await agent.says('command: endless');
+    // Its pipe fills up, as when an engine was killed.
+    agent.child.stdout.pause();
+    const exit = new Promise((resolve) => agent.child.on('exit', (code, signal) => resolve(code ?? signal)));
+    expect(await exit).toBe(143);
+    agent.child.stdout.resume();
+    await agent.ended;
+    expect(await processesWith(script.path)).toEqual([]);
+  });
+
+  it.concurrent('runs the command in a group of its own without the token, and reports how it ended', async ({
+    expect,
+  }) => {
+    const script = await scriptFor(interpreter);
+    const command =
+      'echo out; echo err >&2; env; cat /proc/[0-9]*/environ 2>/dev/null | grep -c canary-of-thi[s]; exit 7';
+    const agent = start(script, { AGENTCONTAINERS_COMMAND: command, MARK: 'kept' });
+    await agent.says('command exited 7\n');
+    await agent.says('heartbeat 1\n');
+    const output = agent.output();
+    expect(output).toContain('command: out\n');
+    expect(output).toContain('command: err\n');
+    expect(output).toContain('command: MARK=kept\n');
+    expect(output).not.toContain('canary-of-this-test');
+    expect(output).not.toContain('AGENTCONTAINERS_COMMAND');
+    agent.child.stdin.write('stop\n');
+    expect(await agent.ended).toBe(0);
+  });
+
+  it.concurrent('ends a command that ignores TERM, and everything that it left behind', async ({ expect }) => {
+    const script = await scriptFor(interpreter);
+    const mark = `98${String(process.pid).padStart(7, '0')}${SHELLS.findIndex((shell) => shell.interpreter === interpreter)}`;
+    const command = `sleep ${mark} & trap "" TERM; echo begun; while :; do sleep ${mark}; done`;
+    const agent = start(script, { AGENTCONTAINERS_COMMAND: command });
+    await agent.says('command: begun');
+    agent.child.stdin.write('stop\n');
+    expect(await agent.ended).toBe(0);
+    expect(await processesWith(`sleep ${mark}`)).toEqual([]);
+    expect(await processesWith(script.path)).toEqual([]);
+  });
+
+  it.concurrent('ends its command also when it was killed itself', async ({ expect }) => {
+    const script = await scriptFor(interpreter);
+    const agent = start(script, { AGENTCONTAINERS_COMMAND: 'echo begun; trap "" TERM; while :; do sleep 1; done' });
+    await agent.says('command: begun');
+    agent.child.kill('SIGKILL');
+    // Closed when the last process that holds its output is gone.
+    await agent.ended;
+    expect(await processesWith(script.path)).toEqual([]);
+  });
+
+  it.concurrent('ends the one before it, even one that is stopped', async ({ expect }) => {
+    const script = await scriptFor(interpreter);
+    const first = start(script);
+    await first.says('ready ');
+    const second = start(script);
+    await second.says('ready ');
+    expect(second.output()).toMatch(new RegExp(`^ended predecessor pid=${first.pid}\\nready`));
+    expect(await first.ended).toBe(143);
+
+    second.child.kill('SIGSTOP');
+    const third = start(script);
+    await third.says('ready ');
+    expect(third.output()).toContain(`ended predecessor pid=${second.pid}\n`);
+    third.child.stdin.write('stop\n');
+    expect(await third.ended).toBe(0);
+  });
+
+  it.concurrent('ends the command of one that was killed before it', async ({ expect }) => {
+    const script = await scriptFor(interpreter);
+    const slow = { AGENTCONTAINERS_HEARTBEAT_SECONDS: '5' };
+    const killed = start(script, { ...slow, AGENTCONTAINERS_COMMAND: 'echo begun; while :; do sleep 1; done' });
+    await killed.says('command: begun');
+    killed.child.kill('SIGKILL');
+    const next = start(script);
+    await next.says('ready ');
+    expect(next.output()).toMatch(/^ended the command of a predecessor pid=\d+\nready/);
+    next.child.stdin.write('stop\n');
+    expect(await next.ended).toBe(0);
+    await killed.ended;
+    expect(await processesWith(script.path)).toEqual([]);
+  });
+
+  it.concurrent('leaves a process alone that only got the number of an earlier one', async ({ expect }) => {
+    const script = await scriptFor(interpreter);
+    const agent = start(script);
+    await agent.says('ready ');
+    agent.child.stdin.write('stop\n');
+    await agent.ended;
+    const [directory] = (await readdir(script.temporary)).filter((name) =>
+      name.startsWith('.agentcontainers-sub-agent'),
+    );
+    const bystander = spawn('sleep', ['60']);
+    for (const content of [
+      `${bystander.pid} 1 0`,
+      `${process.pid} 12 -1`,
+      '-1 1 1',
+      '$(id) x',
+      '',
+      'x'.repeat(100_000),
+    ]) {
+      await writeFile(join(script.temporary, directory ?? '', 'pid'), `${content}\n`);
+      const next = start(script);
+      await next.says('ready ');
+      expect(next.output()).not.toContain('ended predecessor');
+      next.child.stdin.end();
+      await next.ended;
+    }
+    expect(bystander.exitCode).toBeNull();
+    expect(bystander.signalCode).toBeNull();
+    bystander.kill();
+  });
+
+  it.concurrent('does not follow a link that somebody put where its directory would be', async ({ expect }) => {
+    const script = await scriptFor(interpreter);
+    const elsewhere = await mkdtemp(join(folder, 'elsewhere-'));
+    const uid = process.getuid?.() ?? 0;
+    await symlink(elsewhere, join(script.temporary, `.agentcontainers-sub-agent.${uid}`));
+    const agent = start(script);
+    await agent.says('ready ');
+    agent.child.stdin.end();
+    expect(await agent.ended).toBe(0);
+    expect(await readdir(elsewhere)).toEqual([]);
+  });
+});
+
+it('names its version', async () => {
+  const child = spawn(SCRIPT, ['--version'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  let output = '';
+  child.stdout.on('data', (text: Buffer) => (output += text.toString()));
+  expect(await new Promise((resolve) => child.on('close', resolve))).toBe(0);
+  expect(output).toMatch(/^agentcontainers-sub-agent \d+\.\d+\.\d+\n$/);
+});

@@ -1,0 +1,226 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { SubAgentBinary, SubAgentProcess } from '../../src/agentcontainers/ports.ts';
+import { systemClock } from '../../src/clock/system-clock.ts';
+import { createDockerEngine } from '../../src/engine/docker-engine.ts';
+import { silentLogger } from '../../src/logger.ts';
+import { createSubAgentLauncher } from '../../src/subagent/launcher.ts';
+import { shellSubAgentProvider } from '../../src/subagent/provider.ts';
+import { BASE_IMAGE, startPrivateEngine, testEngine } from './support/engine-harness.ts';
+import type { TestEngine } from './support/engine-harness.ts';
+import { launchRequest, resolved, within } from './sub-agent-support.ts';
+
+const world = testEngine();
+const engine = createDockerEngine({ dockerHost: world.dockerHost, clock: systemClock, logger: silentLogger });
+const launcher = createSubAgentLauncher({ engine, clock: systemClock, logger: silentLogger });
+let shell: SubAgentBinary;
+
+async function container(of: TestEngine, ...options: string[]): Promise<string> {
+  return of.docker('run', '-d', '--label', of.label, '--stop-timeout', '0', ...options, BASE_IMAGE, 'sleep', '600');
+}
+
+async function launch(containerId: string, binary = shell, env: Record<string, string> = {}): Promise<SubAgentProcess> {
+  const { path } = await launcher.deliver({ containerId, binary, signal: within() });
+  const token = { AGENTCONTAINERS_TOKEN: 'token-of-this-test' };
+  return launcher.launch(launchRequest({ containerId, binary, path, env: { ...token, ...env } }));
+}
+
+/** Command lines of the processes in the container, but for its own first one. */
+async function processes(of: TestEngine, containerId: string): Promise<string[]> {
+  const rows = await of.docker('top', containerId, '-o', 'pid,args');
+  return rows.split('\n').slice(2);
+}
+
+/** Asks until it holds, for `ms` at most. */
+async function eventually(check: () => Promise<boolean>, ms = 15_000): Promise<void> {
+  const deadline = performance.now() + ms;
+  while (!(await check())) {
+    if (performance.now() > deadline) throw new Error(`It did not become true within ${ms} ms.`);
+    await delay(50);
+  }
+}
+
+/** `sub-agent-client.ts` in a process of its own, when it has printed `ready`. */
+async function startClient(dockerHost: string, containerId: string, heartbeatSeconds = 30): Promise<ChildProcess> {
+  const module = new URL('sub-agent-client.ts', import.meta.url).pathname;
+  const script = `import { runnerImport } from 'vite'; await runnerImport(${JSON.stringify(module)});`;
+  const env = {
+    ...process.env,
+    TEST_DOCKER_HOST: dockerHost,
+    TEST_CONTAINER: containerId,
+    TEST_HEARTBEAT_SECONDS: String(heartbeatSeconds),
+  };
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  await new Promise<void>((resolve, reject) => {
+    const note = (text: Buffer): void => {
+      output += text.toString();
+      if (output.includes('ready\n')) resolve();
+    };
+    child.stdout.on('data', note);
+    child.stderr.on('data', note);
+    child.on('exit', () => reject(new Error(`The client ended: ${output}`)));
+  });
+  return child;
+}
+
+beforeAll(async () => {
+  shell = await resolved(shellSubAgentProvider());
+});
+afterAll(async () => {
+  await world.cleanup();
+  await engine.close();
+});
+
+describe('life of a sub-agent', () => {
+  it('is ready with its version, and ends with its command when it is told to', async () => {
+    const containerId = await container(world);
+    const binary = await resolved(shellSubAgentProvider({ command: 'echo at work in $PWD as $(id -un); sleep 9876' }));
+    const { path } = await launcher.deliver({ containerId, binary, user: 'dev', signal: within() });
+    const launched = await launcher.launch(
+      launchRequest({ containerId, binary, path, user: 'dev', workingDir: '/workspaces' }),
+    );
+    expect(launched.version).toMatch(/^\d+\.\d+\.\d+$/);
+    await eventually(async () => (await processes(world, containerId)).some((line) => line.includes('sleep 9876')));
+
+    await launched.stop(10_000);
+    const exit = await launched.exited;
+    expect(exit).toMatchObject({ reason: 'stopped', exitCode: 0 });
+    expect(exit.outputTail).toContain('command: at work in /workspaces as dev');
+    expect(await processes(world, containerId)).toEqual([]);
+  });
+
+  it('reports that its command ended, and stays', async () => {
+    const containerId = await container(world);
+    const launched = await launch(containerId, await resolved(shellSubAgentProvider({ command: 'echo done; exit 7' })));
+    await eventually(async () => (await processes(world, containerId)).every((line) => !line.includes(' command ')));
+    await launched.stop(10_000);
+    expect((await launched.exited).outputTail).toMatch(/command exited 7/);
+  });
+
+  it('ends the one that still runs when a second one is started, as after a restart of the daemon', async () => {
+    const containerId = await container(world);
+    const first = await launch(containerId);
+    const second = await launch(containerId);
+    expect(await first.exited).toMatchObject({ exitCode: 143, reason: 'signal' });
+    await second.stop(10_000);
+    expect((await second.exited).outputTail).toMatch(/ended predecessor pid=\d+/);
+    expect(await processes(world, containerId)).toEqual([]);
+  });
+
+  it('reports a crash with its code, a kill with its signal, and the end of the container', async () => {
+    const containerId = await container(world);
+    const noToken = { AGENTCONTAINERS_TOKEN: '' };
+    await expect(launch(containerId, shell, noToken)).rejects.toThrow(
+      /^Starting the sub-agent in container \w{12} failed: The sub-agent ended with code 2; its last words: AGENTCONTAINERS_TOKEN is not set/,
+    );
+
+    const killed = await launch(containerId);
+    await world.docker(
+      'exec',
+      containerId,
+      'sh',
+      '-c',
+      'kill -9 $(cut -d" " -f1 /tmp/.agentcontainers-sub-agent.0/pid)',
+    );
+    expect(await killed.exited).toMatchObject({ exitCode: 137, reason: 'signal' });
+
+    const orphaned = await launch(containerId);
+    await world.docker('kill', containerId);
+    expect(await orphaned.exited).toMatchObject({ reason: 'container-gone' });
+  });
+
+  it('refuses a working directory that is not there, and says so', async () => {
+    const containerId = await container(world);
+    const { path } = await launcher.deliver({ containerId, binary: shell, signal: within() });
+    const request = launchRequest({ containerId, binary: shell, path, workingDir: '/not/there' });
+    const refusal = await launcher.launch(request).catch((error: unknown) => error);
+    expect(refusal).toMatchObject({ code: 'sub-agent-start-failed' });
+    expect((refusal as Error).message).toContain('/not/there');
+  });
+
+  it('ends within moments when the process that holds it is killed', async () => {
+    const containerId = await container(world);
+    const client = await startClient(world.dockerHost, containerId);
+    await eventually(async () => (await processes(world, containerId)).some((line) => line.includes('sleep 9876')));
+
+    client.kill('SIGKILL');
+    await once(client, 'exit');
+    await eventually(async () => (await processes(world, containerId)).length === 0, 5_000);
+  });
+
+  it('ends when the engine is killed, although nothing in the container hears of that', async () => {
+    const own = await startPrivateEngine();
+    try {
+      const inside = testEngine(own.dockerHost);
+      const containerId = await container(inside, '--network', 'none');
+      const client = await startClient(own.dockerHost, containerId, 1);
+      const pids = (await processes(inside, containerId)).map((line) => Number(line.trim().split(' ', 1)[0]));
+      expect(pids.length).toBeGreaterThan(2);
+
+      await own.kill();
+      client.kill('SIGKILL');
+      const isAlive = (pid: number): boolean => {
+        try {
+          return process.kill(pid, 0);
+        } catch {
+          return false;
+        }
+      };
+      await eventually(async () => !pids.some(isAlive), 20_000);
+    } finally {
+      await own.close();
+    }
+  }, 120_000);
+
+  it('keeps the token out of command lines, events, exec and container inspection, and its own environment', async () => {
+    const token = `canary${Math.random().toString(36).slice(2)}${Date.now()}`;
+    const since = Math.floor(Date.now() / 1_000) - 1;
+    const containerId = await container(world);
+    const binary = await resolved(shellSubAgentProvider({ command: 'env; exec sleep 9876' }));
+    const launched = await launch(containerId, binary, { AGENTCONTAINERS_TOKEN: token });
+    await eventually(async () => (await processes(world, containerId)).some((line) => line.includes('sleep 9876')));
+
+    const events = await world.docker(
+      'events',
+      '--since',
+      String(since),
+      '--until',
+      String(Math.floor(Date.now() / 1_000) + 1),
+      '--format',
+      '{{json .}}',
+    );
+    expect(events).toContain('exec_start');
+    expect(events).not.toContain(token);
+    const inspected = await world.docker('inspect', containerId);
+    expect(inspected).not.toContain(token);
+    const execIds = (JSON.parse(inspected) as { ExecIDs: string[] | null }[])[0]?.ExecIDs ?? [];
+    expect(execIds.length).toBeGreaterThan(0);
+    for (const id of execIds) expect(await execInspection(id)).not.toContain(token);
+    expect((await processes(world, containerId)).join('\n')).not.toContain(token);
+    // Not even for root in the container, in any process of it.
+    const environments = await world.docker(
+      'exec',
+      containerId,
+      'sh',
+      '-c',
+      'cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline',
+    );
+    expect(environments).toContain('AGENTCONTAINERS_HEARTBEAT_SECONDS');
+    expect(environments).not.toContain(token);
+
+    await launched.stop(10_000);
+    expect((await launched.exited).outputTail).not.toContain(token);
+  });
+});
+
+async function execInspection(id: string): Promise<string> {
+  const { engineApi } = await import('./engine-api.ts');
+  return JSON.stringify(await engineApi()('GET', `/exec/${id}/json`));
+}
