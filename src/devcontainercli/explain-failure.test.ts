@@ -1,0 +1,97 @@
+import { expect, it } from 'vitest';
+
+import { explainFailure } from './explain-failure.ts';
+import { createRedact } from './redaction.ts';
+import type { LastStep } from './run-tracker.ts';
+
+const step = (changes: Partial<LastStep>): LastStep => ({
+  phase: 'other',
+  command: undefined,
+  exitCode: undefined,
+  outputTail: '',
+  clue: undefined,
+  ...changes,
+});
+const redact = createRedact({ REGISTRY_TOKEN: 's3cret-value' });
+const id = 'a'.repeat(64);
+
+it.each([
+  [
+    'a hook in a container',
+    { message: 'Command failed: /bin/sh -c exit 3', description: '', containerId: id },
+    step({ phase: 'postStartCommand', exitCode: 3, outputTail: 'last' }),
+    'Running the postStartCommand failed: it exited with code 3. The container is there all the same. Correct the postStartCommand and recreate.',
+  ],
+  [
+    'a hook on the host',
+    { message: 'Command failed: ./setup.sh', description: '' },
+    step({ phase: 'initializeCommand', outputTail: 'first\nno such thing' }),
+    'Running the initializeCommand failed: its last output was: no such thing. Correct the initializeCommand and try again.',
+  ],
+  [
+    'a build',
+    { message: 'Command failed: docker build .', description: 'An error occurred building the image.' },
+    step({ phase: 'build', command: 'docker build .', outputTail: "The command 'x' returned a non-zero code: 1\n" }),
+    "Building the image failed: The command 'x' returned a non-zero code: 1. Correct the image name, Dockerfile or features, and try again.",
+  ],
+  [
+    'a pull',
+    { message: 'Command failed: docker pull x:1', description: '' },
+    step({ phase: 'build', command: 'docker pull x:1', outputTail: 'Error response from daemon: no such host' }),
+    'Pulling the image failed: Error response from daemon: no such host. Correct the image name, Dockerfile or features, and try again.',
+  ],
+  [
+    'no engine',
+    { message: 'Command failed: docker ps -q', description: '' },
+    step({ command: 'docker ps -q', clue: 'Cannot connect to the Docker daemon at unix:///x.' }),
+    'Bringing up the dev container failed: Cannot connect to the Docker daemon at unix:///x. Check that the container engine is running and that you may use it, then try again.',
+  ],
+  [
+    'a message of the CLI itself',
+    {
+      message: 'Filename must be devcontainer.json (/x).\n    at qG (/c/devContainersSpecCLI.js:1:2)',
+      description: '',
+    },
+    step({}),
+    'Bringing up the dev container failed: Filename must be devcontainer.json (/x). Read the log, correct the configuration, and try again.',
+  ],
+  [
+    'a lock file that does not fit',
+    { message: 'Lockfile does not match.', description: '' },
+    step({}),
+    'Bringing up the dev container failed: Lockfile does not match. Bring the lock file up to date with `devcontainer upgrade`, or delete it, and try again.',
+  ],
+  [
+    'nothing at all',
+    { message: '', description: '' },
+    step({ phase: 'create' }),
+    'Creating the container failed: no reason was given. Read the log, correct the configuration, and try again.',
+  ],
+])('explains %s', (_, result, last, message) => {
+  expect(explainFailure(result, last, redact).message).toBe(message);
+});
+
+it('shows no stack trace, no path of the CLI, no escape sequence and no secret', () => {
+  const failure = explainFailure(
+    { message: '\u001b[31mCommand failed: curl -H s3cret-value\u001b[39m', description: '' },
+    step({
+      phase: 'build',
+      command: 'docker build --build-arg T=s3cret-value .',
+      outputTail: 'got s3cret-value\n    at async x (/y.js:1:2)\n/n/@devcontainers/cli/dist/x\nend s3cret-value',
+    }),
+    redact,
+  );
+  expect(failure.outputTail).toBe('got [redacted]\nend [redacted]');
+  // oxlint-disable-next-line no-control-regex
+  expect(JSON.stringify(failure)).not.toMatch(/s3cret-value|at async|@devcontainers|\u001b|\\u001b/);
+  expect(failure.command).toBe('docker build --build-arg T=[redacted] .');
+});
+
+it('keeps the container id, exit code and phase as fields', () => {
+  const failure = explainFailure(
+    { message: 'Command failed: x', description: '', containerId: id },
+    step({ phase: 'postCreateCommand', exitCode: 1, command: 'npm ci' }),
+    redact,
+  );
+  expect(failure).toMatchObject({ containerId: id, exitCode: 1, phase: 'postCreateCommand', command: 'x' });
+});

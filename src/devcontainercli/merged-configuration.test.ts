@@ -1,0 +1,78 @@
+import * as fc from 'fast-check';
+import { expect, it } from 'vitest';
+
+import { parseMergedConfiguration } from './merged-configuration.ts';
+
+function parse(value: unknown) {
+  const merged = parseMergedConfiguration(JSON.stringify(value));
+  return merged === undefined
+    ? undefined
+    : { ...merged, customizations: merged.customizations.map((layer) => ({ ...layer })) };
+}
+
+it('tells the root layer from the others in each namespace', () => {
+  const merged = parse({
+    configuration: { customizations: { a: { own: 1 }, c: {} } },
+    workspace: { workspaceFolder: '/workspaces/x', workspaceMount: '…' },
+    mergedConfiguration: {
+      customizations: { a: [{ image: 1 }, { feature: 1 }, { own: 'substituted' }], b: [{ ignore: true }], c: [{}] },
+      remoteUser: 'dev',
+      remoteEnv: { A: 'x', B: null },
+    },
+    ociAuthDiagnostics: {},
+  });
+  expect(merged).toEqual({
+    workspaceFolder: '/workspaces/x',
+    remoteUser: 'dev',
+    remoteEnv: { A: 'x', B: null },
+    customizations: [
+      { a: { image: 1 }, b: { ignore: true } },
+      { a: { feature: 1 } },
+      { a: { own: 'substituted' }, c: {} },
+    ],
+  });
+});
+
+it('has an empty root when there are no customizations, and stands in for what is missing', () => {
+  expect(parse({ configuration: {}, mergedConfiguration: {} })).toEqual({
+    workspaceFolder: '/',
+    remoteEnv: {},
+    customizations: [{}],
+  });
+});
+
+it('takes the user of the container where there is no remote user', () => {
+  expect(parse({ configuration: {}, mergedConfiguration: { containerUser: 'node' } })?.remoteUser).toBe('node');
+});
+
+it('counts optional fields of an unexpected shape as absent', () => {
+  const merged = { remoteUser: 7, remoteEnv: 'x', customizations: [1], workspaceFolder: {} };
+  expect(parse({ configuration: { customizations: 'x' }, workspace: 3, mergedConfiguration: merged })).toEqual({
+    workspaceFolder: '/',
+    remoteEnv: {},
+    customizations: [{}],
+  });
+});
+
+it('keeps a namespace named like a property of every object apart', () => {
+  const text =
+    '{"configuration":{"customizations":{}},"mergedConfiguration":{"customizations":{"constructor":[{"x":1}]}}}';
+  const merged = parseMergedConfiguration(text);
+  expect(merged?.customizations).toHaveLength(2);
+  expect(merged?.customizations[0]?.['constructor']).toEqual({ x: 1 });
+  expect(merged?.customizations[1]?.['constructor']).toBeUndefined();
+});
+
+it.each(['', '{}', '[]', 'null', '{"configuration":{}}', '{"configuration":{}'])('refuses %j', (text) => {
+  expect(parseMergedConfiguration(text)).toBeUndefined();
+});
+
+it('never throws', () => {
+  fc.assert(
+    fc.property(
+      fc.json(),
+      fc.json(),
+      (a, b) => void parseMergedConfiguration(`{"configuration":${a},"mergedConfiguration":${b}}`),
+    ),
+  );
+});

@@ -1,0 +1,66 @@
+import { z } from 'zod';
+
+import type { MergedConfiguration } from '../agentcontainers/ports.ts';
+
+const layerValues = z.record(z.string(), z.unknown());
+const answer = z.object({
+  configuration: z.object({ customizations: layerValues.optional().catch(undefined) }),
+  workspace: z.object({ workspaceFolder: z.string().optional() }).optional().catch(undefined),
+  mergedConfiguration: z.object({
+    remoteUser: z.string().optional().catch(undefined),
+    containerUser: z.string().optional().catch(undefined),
+    remoteEnv: z
+      .record(z.string(), z.union([z.string(), z.null()]))
+      .optional()
+      .catch(undefined),
+    workspaceFolder: z.string().optional().catch(undefined),
+    customizations: z.record(z.string(), z.array(z.unknown())).optional().catch(undefined),
+  }),
+});
+
+/**
+ * Reads the answer of `read-configuration --include-merged-configuration`; `undefined` when it is none. Unknown fields
+ * are ignored, and optional fields of an unexpected shape count as absent.
+ *
+ * What the CLI returns: `configuration` is the workspace's own file after substitution. In `mergedConfiguration`,
+ * `customizations.<namespace>` is an array with one value for each layer THAT HAS the namespace (image metadata first,
+ * then features, then the workspace's own), so its last element is the root's only when the root has the namespace;
+ * a feature's `ignore` would otherwise pass for the root's. `configuration.customizations` tells which it is.
+ */
+export function parseMergedConfiguration(text: string): MergedConfiguration | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  const parsed = answer.safeParse(value);
+  if (!parsed.success) return undefined;
+  const { configuration, workspace, mergedConfiguration: merged } = parsed.data;
+  const remoteUser = merged.remoteUser ?? merged.containerUser;
+  return {
+    workspaceFolder: merged.workspaceFolder ?? workspace?.workspaceFolder ?? '/',
+    ...(remoteUser === undefined ? {} : { remoteUser }),
+    remoteEnv: merged.remoteEnv ?? {},
+    customizations: layersOf(merged.customizations ?? {}, configuration.customizations ?? {}),
+  };
+}
+
+/** Lower layers in their order for each namespace, then the root, which is always there and may be empty. */
+function layersOf(
+  merged: Readonly<Record<string, readonly unknown[]>>,
+  own: Readonly<Record<string, unknown>>,
+): Readonly<Record<string, unknown>>[] {
+  const lower: Record<string, unknown>[] = [];
+  const root: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
+  for (const [namespace, values] of Object.entries(merged)) {
+    const rootHasIt = Object.hasOwn(own, namespace);
+    const below = rootHasIt ? values.slice(0, -1) : values;
+    // The merged value of the root, not its own: variables of the container are filled in only there.
+    if (rootHasIt) root[namespace] = values.at(-1);
+    below.forEach((value, index) => {
+      (lower[index] ??= Object.create(null) as Record<string, unknown>)[namespace] = value;
+    });
+  }
+  return [...lower, root];
+}

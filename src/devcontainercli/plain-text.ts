@@ -1,0 +1,35 @@
+import { stripVTControlCharacters } from 'node:util';
+
+// Everything below space but tab and line feed, DEL, and the C1 block: a terminal could act on any of them.
+// oxlint-disable-next-line no-control-regex
+const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
+
+/** Text without escape sequences and control characters; lines end in `\n`; of an overwritten line the last state counts. */
+export function plainText(text: string): string {
+  return stripVTControlCharacters(text)
+    .replace(/\r+\n/g, '\n')
+    .split('\n')
+    .map((line) => {
+      const parts = line.split('\r').filter((part) => part !== '');
+      return (parts.at(-1) ?? '').replace(CONTROL, '');
+    })
+    .join('\n');
+}
+
+/** At most `max` characters; what was left out is marked. */
+export function shorten(text: string, max: number): string {
+  return text.length <= max ? text : `${text.slice(0, max - 1)}…`;
+}
+
+/** A frame of a JavaScript stack trace, which is never shown to a person. */
+export function isStackFrame(line: string): boolean {
+  return /^\s*at (?:async )?\S.*:\d+:\d+\)?\s*$/.test(line) || /^\s*at async /.test(line);
+}
+
+/** The first line of an error text without the class name of the error. */
+export function firstSentence(text: string): string {
+  const line = plainText(text)
+    .split('\n')
+    .find((candidate) => candidate.trim() !== '' && !isStackFrame(candidate));
+  return (line ?? '').trim().replace(/^(?:[A-Za-z]*Error): /, '');
+}
