@@ -1,0 +1,130 @@
+import type { DisplayApp, SubAgentApp } from '../model/customization.ts';
+import type { Platform } from './container-engine.ts';
+
+export type { DisplayApp, SubAgentApp };
+
+export interface SubAgentSpec {
+  readonly name: string;
+  /** Container workspace folder. */
+  readonly directory: string;
+  readonly operatingSystem: string;
+  readonly architecture: string;
+  readonly displayApps: readonly DisplayApp[];
+  readonly apps: readonly SubAgentApp[];
+}
+
+export interface SubAgentRecord extends SubAgentSpec {
+  /** UUID given by the control plane. */
+  readonly id: string;
+  readonly parentId?: string | undefined;
+}
+
+/** The control plane, where sub-agents are registered. */
+export interface SubAgentClient {
+  list(signal: AbortSignal): Promise<SubAgentRecord[]>;
+  /**
+   * Registers a sub-agent and returns its token (a secret). With `id` the pre-assigned record is updated in place.
+   * `sub-agent-name-taken`, `control-plane-unreachable`, `control-plane-refused`.
+   */
+  create(
+    spec: SubAgentSpec & { readonly id?: string | undefined },
+    signal: AbortSignal,
+  ): Promise<{ readonly record: SubAgentRecord; readonly token: string }>;
+  /** Already gone is success. */
+  delete(id: string, signal: AbortSignal): Promise<void>;
+}
+
+/** An executable that can be a sub-agent on one platform. */
+export interface SubAgentBinary {
+  /** Base name inside the container; letters, digits, `.`, `_`, `-`. */
+  readonly name: string;
+  /** Host path. */
+  readonly path: string;
+  /** SHA-256 of the file, hex. */
+  readonly sha256: string;
+  /** Default `['agent']`. */
+  readonly args?: readonly string[] | undefined;
+  /** Default `['--version']`; run once after delivery as the target user, must exit 0. */
+  readonly versionArgs?: readonly string[] | undefined;
+  readonly env?: Readonly<Record<string, string>> | undefined;
+  /** Run as this user instead of the remote user: `root` or any other. */
+  readonly user?: string | undefined;
+  /** When its process counts as started: at once, or when a line on stdout begins with this text. Default: at once. */
+  readonly readyLine?: string | undefined;
+  /** With it, a process whose lines with this beginning stay away for `timeoutMs` is ended and started anew. */
+  readonly heartbeat?:
+    | {
+        readonly line: string;
+        readonly timeoutMs: number;
+        /** Written to its stdin, with a line feed, after each of these lines: tells it that its daemon is alive. */
+        readonly answer?: string | undefined;
+      }
+    | undefined;
+}
+
+/** Chooses the executable for a platform; `undefined` means that there is none for it. */
+export interface SubAgentProvider {
+  resolve(platform: Platform, signal: AbortSignal): Promise<SubAgentBinary | undefined>;
+}
+
+export interface DeliverRequest {
+  readonly containerId: string;
+  readonly binary: SubAgentBinary;
+  /** As whom it will run; the version check runs as this user. */
+  readonly user?: string | undefined;
+  readonly signal: AbortSignal;
+}
+
+export interface Delivery {
+  /** Absolute path inside the container. */
+  readonly path: string;
+  /** `present`: the file was there already with the right digest. */
+  readonly way: 'present' | 'archive' | 'exec-stdin' | 'mount';
+  /** First line of what the version call printed. */
+  readonly version?: string | undefined;
+}
+
+export interface LaunchRequest {
+  readonly containerId: string;
+  readonly binary: SubAgentBinary;
+  readonly path: string;
+  readonly user?: string | undefined;
+  readonly workingDir: string;
+  /** Remote environment, then ours. Secrets are allowed here and nowhere else. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Aborting this ends the process: asks, waits, drops. */
+  readonly signal: AbortSignal;
+}
+
+export interface SubAgentExit {
+  readonly reason:
+    | 'exit'
+    | 'signal'
+    | 'oom'
+    | 'container-gone'
+    | 'heartbeat-lost'
+    | 'not-ready'
+    | 'stopped'
+    | 'connection-lost';
+  readonly exitCode: number | null;
+  /** One readable sentence. */
+  readonly message: string;
+  readonly outputTail: string;
+}
+
+/** A supervised sub-agent process. */
+export interface SubAgentProcess {
+  readonly version?: string | undefined;
+  /** Settles once and never rejects. */
+  readonly exited: Promise<SubAgentExit>;
+  /** Asks it to end, waits up to `graceMs`, then gives up. Idempotent. */
+  stop(graceMs: number): Promise<void>;
+}
+
+/** Puts a sub-agent into a container and runs it there. */
+export interface SubAgentLauncher {
+  /** `sub-agent-delivery-failed`; `sub-agent-unsupported` when no retry can help, e.g. a script without its shell. */
+  deliver(request: DeliverRequest): Promise<Delivery>;
+  /** Resolves when the process is ready. `sub-agent-start-failed`. */
+  launch(request: LaunchRequest): Promise<SubAgentProcess>;
+}
