@@ -110,6 +110,8 @@ export interface Validation {
 
 export interface ErrorBody {
   readonly message: string;
+  /** Code of the library's error; steadier than the wording. */
+  readonly code?: ErrorCode | undefined;
   readonly detail?: string | undefined;
   readonly validations?: readonly Validation[] | undefined;
   /** With 409 of `POST /devcontainers`: what `config_path` can be. */
@@ -128,7 +130,12 @@ export interface ErrorAnswer {
 export function toErrorAnswer(error: unknown, messages: RouteMessages = {}): ErrorAnswer {
   if (error instanceof HttpRefusal) {
     const { status, message } = REFUSALS[error.reason];
-    return { status, headers: error.headers, body: { message, detail: error.details.detail }, unexpected: false };
+    return {
+      status,
+      headers: error.headers,
+      body: { message, code: error.code, detail: error.details.detail },
+      unexpected: false,
+    };
   }
   if (!isAgentContainersError(error) || error.family === 'broken') {
     return { status: INTERNAL.status, headers: {}, body: { message: INTERNAL.message }, unexpected: true };
@@ -139,6 +146,7 @@ export function toErrorAnswer(error: unknown, messages: RouteMessages = {}): Err
     headers: {},
     body: {
       message: messages[error.code] ?? message,
+      code: error.code,
       detail: detailOf(error),
       validations: validationsOf(error),
       config_paths: configPathsOf(error),

@@ -215,6 +215,7 @@ test('the detail of a transitioning devcontainer is shown', async () => {
   const { call } = await serve({ recreate: fail('devcontainer-transitioning', { detail }) });
   expect((await call({ method: 'POST', path: '/devcontainers/x/recreate' })).json).toEqual({
     message: 'Unable to recreate transitioning devcontainer',
+    code: 'devcontainer-transitioning',
     detail,
   });
 });

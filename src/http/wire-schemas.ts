@@ -130,6 +130,7 @@ export const wireExecLine = z
 export const wireError = z
   .object({
     message: z.string(),
+    code: z.string().optional(),
     detail: z.string().optional(),
     validations: z.array(z.object({ field: z.string(), detail: z.string() })).optional(),
     config_paths: z.array(z.string()).optional(),

@@ -1,5 +1,6 @@
 import { AgentContainersError, ERROR_FAMILIES, type ErrorCode } from '../../errors.ts';
 
+/** For answers without a code, such as those of something that stands between. */
 const BY_STATUS: Readonly<Record<number, ErrorCode>> = {
   400: 'invalid-request',
   401: 'unauthorized',
@@ -13,26 +14,12 @@ const BY_STATUS: Readonly<Record<number, ErrorCode>> = {
   504: 'timeout',
 };
 
-/** Messages that http.md fixes and that say more than their status. */
-const BY_MESSAGE: Readonly<Record<string, ErrorCode>> = {
-  'Could not get containers': 'list-failed',
-  'Could not list containers': 'list-failed',
-  'Container engine is not reachable': 'engine-unreachable',
-  'Container not found': 'container-not-found',
-  'Operation not found.': 'operation-not-found',
-  'Devcontainer is not adopted': 'devcontainer-not-adopted',
-  'Devcontainer is not running': 'devcontainer-not-running',
-  'Workspace folder not found': 'folder-not-found',
-  'Devcontainer configuration not found': 'config-not-found',
-  'Several devcontainer configurations found': 'config-ambiguous',
-};
-
 /** A refusing answer of the daemon as a typed error. The body is what http.md says, or anything at all. */
 export function answerError(status: number, body: unknown): AgentContainersError {
   const fields = typeof body === 'object' && body !== null ? (body as Record<string, unknown>) : {};
   const message = textOf(fields['message']) ?? `The daemon answered with status ${status}.`;
   const named = textOf(fields['code']);
-  const code = isErrorCode(named) ? named : (BY_MESSAGE[message] ?? BY_STATUS[status] ?? 'engine-request-failed');
+  const code = isErrorCode(named) ? named : (BY_STATUS[status] ?? 'engine-request-failed');
   const details = [
     textOf(fields['detail']),
     ...validations(fields['validations']),

@@ -45,11 +45,11 @@ test('a request carries JSON, and the answer is parsed', async () => {
 
 test.each([
   [404, { message: 'Devcontainer not found.' }, 'devcontainer-not-found', 3],
-  [404, { message: 'Workspace folder not found' }, 'folder-not-found', 3],
+  [404, { message: 'Workspace folder not found', code: 'folder-not-found' }, 'folder-not-found', 3],
   [409, { message: 'Devcontainer is busy' }, 'devcontainer-busy', 4],
   [400, { message: 'Invalid request' }, 'invalid-request', 2],
-  [500, { message: 'Could not get containers' }, 'list-failed', 5],
-  [502, { message: 'Container engine is not reachable' }, 'engine-unreachable', 5],
+  [500, { message: 'Could not get containers', code: 'list-failed' }, 'list-failed', 5],
+  [502, { message: 'Container engine is not reachable', code: 'engine-unreachable' }, 'engine-unreachable', 5],
   [500, { message: 'anything', code: 'up-failed' }, 'up-failed', 1],
   [500, 'no object', 'engine-request-failed', 1],
 ])('status %i with %j becomes a typed error', async (status, body, code, exitCode) => {
