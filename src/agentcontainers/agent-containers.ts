@@ -58,11 +58,17 @@ export function buildAgentContainers(ports: Ports, options: AgentContainersOptio
     persistence: createPersistence(ports.storage, () => store.state, logger),
     configurations: createConfigurationCache(ports.cli),
     tokens: new Map(),
+    registrations: new Set(),
     failures: new Map(),
     pass: () => updater.pass(),
   };
-  const details = createContainerDetails(ports.engine);
-  const claims = createContainerClaims(ports.configFiles, { labels: options.labels ?? [], roots: options.roots ?? [] });
+  const details = createContainerDetails(ports.engine, clock);
+  const claims = createContainerClaims(ports.configFiles, {
+    labels: options.labels ?? [],
+    roots: options.roots ?? [],
+    clock,
+    logger,
+  });
   const updater = createUpdaterLoop(clock, createObserver(rt, claims, details), limits);
   const watcher = createWatcherLoop(rt);
   const execute = createEffectRunner(rt, { updater, watcher });
@@ -93,11 +99,12 @@ export function buildAgentContainers(ports: Ports, options: AgentContainersOptio
     rt.tasks.spawn('event stream', () => events.run());
     rt.tasks.spawn('clean up records', () => deleteUnknownRecords(rt));
     await updater.pass();
+    if (rt.closing.aborted) return;
     updater.start(
       () => events.isHealthy(),
       async () => {
         await watcher.reread();
-        await rt.injections.drain();
+        await rt.injections.settled();
       },
     );
   }
@@ -141,7 +148,7 @@ export function buildAgentContainers(ports: Ports, options: AgentContainersOptio
     async refresh() {
       await ready();
       await updater.pass();
-      await rt.injections.drain();
+      await rt.injections.settled();
       if (closed) throw new AgentContainersError('api-closed', 'API closed');
       const failure = listFailure();
       if (failure) throw failure;

@@ -28,5 +28,9 @@ export const RECONNECT_FIRST = 500;
 export const RECONNECT_LAST = 30_000;
 /** Merged configurations kept. */
 export const CONFIGURATIONS_KEPT = 500;
+/** Deadline of one inspection within a listing. */
+export const INSPECT_TIMEOUT = 5_000;
+/** Deadline of file system calls on one workspace folder: a network mount may hang for ever. */
+export const FOLDER_TIMEOUT = 5_000;
 /** How many containers are inspected at the same time. */
 export const INSPECTIONS_AT_ONCE = 8;

@@ -3,7 +3,7 @@ import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { isAgentContainersError } from '../errors.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
-import { deadlineScope, linkedScope, raceAbort, sleep } from './abort.ts';
+import { bounded, deadlineScope, linkedScope, raceAbort, sleep } from './abort.ts';
 import { createDeferred } from './deferred.ts';
 
 const listeners = (...signals: AbortSignal[]): number =>
@@ -24,6 +24,17 @@ describe('a linked scope', () => {
     const scope = linkedScope(other.signal, AbortSignal.abort(reason));
     expect(scope.signal.reason).toBe(reason);
     expect(listeners(other.signal)).toBe(0);
+  });
+
+  it('serves many listeners without a warning of Node', async () => {
+    const warnings: string[] = [];
+    const note = (warning: Error): void => void warnings.push(warning.name);
+    process.on('warning', note);
+    const { signal } = linkedScope();
+    for (let index = 0; index < 50; index++) signal.addEventListener('abort', () => {});
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off('warning', note);
+    expect(warnings).toEqual([]);
   });
 
   it('does not end its parents', () => {
@@ -55,7 +66,7 @@ describe('a linked scope', () => {
         else if (who === 'scope') scope.abort(reason);
         else parents[who as 'a' | 'b'].abort(reason);
         // A scope can still be ended by itself after its release; a parent no longer does it.
-        const ends = who === 'scope' || (who !== 'release' && !over && !wasAborted);
+        const ends: boolean = who === 'scope' || (who !== 'release' && !over && !wasAborted);
         if (ends && expected === undefined) expected = reason;
         over ||= who === 'release' || ends;
         expect(scope.signal.aborted).toBe(expected !== undefined);
@@ -97,6 +108,38 @@ describe('a deadline scope', () => {
     expect((scope.signal.reason as Error).message).toBe('ended by hand');
     scope.release();
     expect(clock.pending()).toEqual([]);
+  });
+});
+
+describe('bounded', () => {
+  it('settles like the work, and leaves neither timer nor listener', async () => {
+    const clock = createFakeClock();
+    const { signal } = new AbortController();
+    await expect(bounded(clock, 100, 'Asking', signal, async () => 1)).resolves.toBe(1);
+    await expect(bounded(clock, 100, 'Asking', signal, () => Promise.reject(new Error('no')))).rejects.toThrow('no');
+    expect([clock.pending().length, listeners(signal)]).toEqual([0, 0]);
+  });
+
+  it('goes on without work that does not keep to its deadline, and tells it by its signal', async () => {
+    const clock = createFakeClock();
+    let given: AbortSignal | undefined;
+    const asked = bounded(clock, 100, 'Asking', undefined, (signal) => {
+      given = signal;
+      return new Promise<never>(() => {});
+    });
+    const refused = expect(asked).rejects.toThrow('Asking failed: no answer within 0.1 s.');
+    await clock.advance(100);
+    await refused;
+    expect(given?.aborted).toBe(true);
+  });
+
+  it('ends with its parent', async () => {
+    const clock = createFakeClock();
+    const parent = new AbortController();
+    const asked = bounded(clock, 100, 'Asking', parent.signal, () => new Promise<never>(() => {}));
+    parent.abort(new Error('parent ended'));
+    await expect(asked).rejects.toThrow('parent ended');
+    expect([clock.pending().length, listeners(parent.signal)]).toEqual([0, 0]);
   });
 });
 

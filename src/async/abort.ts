@@ -2,6 +2,7 @@
 // - A linked controller leaves no listener on its parent once `release` was called or it has aborted itself.
 // - A deadline leaves no timer on the clock once `release` was called.
 // - The first reason wins: whoever aborts second changes nothing.
+import { setMaxListeners } from 'node:events';
 import type { Clock } from '../clock/clock.ts';
 import { AgentContainersError } from '../errors.ts';
 
@@ -18,6 +19,8 @@ export interface Scope {
  */
 export function linkedScope(...parents: (AbortSignal | undefined)[]): Scope {
   const controller = new AbortController();
+  // One scope serves as many calls as its owner makes at the same time: many listeners are no leak here.
+  setMaxListeners(0, controller.signal);
   const releases: (() => void)[] = [];
   const release = (): void => {
     for (const off of releases.splice(0)) off();
@@ -71,6 +74,22 @@ export function raceAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<
     signal.addEventListener('abort', onAbort, { once: true });
     promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
   });
+}
+
+/** Runs `work` under a deadline of its own, and goes on without it when it does not keep to that. */
+export async function bounded<T>(
+  clock: Clock,
+  ms: number,
+  what: string,
+  parent: AbortSignal | undefined,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const scope = deadlineScope(clock, ms, what, parent);
+  try {
+    return await raceAbort(work(scope.signal), scope.signal);
+  } finally {
+    scope.release();
+  }
 }
 
 /** Resolves after `ms` on the clock; rejects with the signal's reason as soon as it aborts. */

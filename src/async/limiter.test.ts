@@ -69,6 +69,19 @@ describe('a limiter', () => {
     expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
 
+  it('gives back what was acquired once, however often it is released', async () => {
+    const limiter = createLimiter(1);
+    const { signal } = new AbortController();
+    const release = await limiter.acquire(signal);
+    const begun: string[] = [];
+    const all = ['a', 'b'].map((name) => limiter.acquire(signal).then(() => begun.push(name)));
+    release();
+    release();
+    await all[0];
+    await settle();
+    expect(begun).toEqual(['a']);
+  });
+
   const action = fc.oneof(
     fc.record({ do: fc.constant('ask' as const) }),
     fc.record({ do: fc.constant('end' as const), pick: fc.nat(), fails: fc.boolean() }),

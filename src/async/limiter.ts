@@ -3,6 +3,8 @@
 // - A caller whose signal aborts while it waits leaves the queue and holds nothing.
 
 export interface Limiter {
+  /** Waits for room. The returned function gives it back; calling it again changes nothing. */
+  acquire(signal: AbortSignal): Promise<() => void>;
   /** Runs `work` as soon as there is room. */
   run<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T>;
 }
@@ -11,7 +13,7 @@ export function createLimiter(limit: number): Limiter {
   let free = limit;
   const waiting = new Set<() => void>();
 
-  function acquire(signal: AbortSignal): Promise<void> {
+  function take(signal: AbortSignal): Promise<void> {
     if (signal.aborted) return Promise.reject(signal.reason as Error);
     if (free > 0) {
       free--;
@@ -40,13 +42,23 @@ export function createLimiter(limit: number): Limiter {
     free++;
   }
 
+  async function acquire(signal: AbortSignal): Promise<() => void> {
+    await take(signal);
+    let held = true;
+    return () => {
+      if (held) releaseOne();
+      held = false;
+    };
+  }
+
   return {
+    acquire,
     async run(signal, work) {
-      await acquire(signal);
+      const release = await acquire(signal);
       try {
         return await work();
       } finally {
-        releaseOne();
+        release();
       }
     },
   };

@@ -72,4 +72,17 @@ describe('a task group', () => {
   it('drains at once when nothing runs', async () => {
     await expect(createTaskGroup(never).drain()).resolves.toBeUndefined();
   });
+
+  it('has settled when what runs now has ended, whatever is spawned later', async () => {
+    const group = createTaskGroup(never);
+    const [now, later] = [createDeferred<void>(), createDeferred<void>()];
+    group.spawn('now', () => now.promise);
+    const settled = group.settled();
+    group.spawn('later', () => later.promise);
+    now.resolve();
+    await settled;
+    expect(group.running()).toEqual(['later']);
+    later.resolve();
+    await group.drain();
+  });
 });

@@ -7,6 +7,8 @@ export interface TaskGroup {
   spawn(name: string, task: () => Promise<void>): void;
   /** Names of what runs now. */
   running(): string[];
+  /** Resolves when what runs now has ended, whatever is spawned later. */
+  settled(): Promise<void>;
   /** Resolves when nothing runs any more, also what was spawned while waiting. */
   drain(): Promise<void>;
 }
@@ -22,6 +24,9 @@ export function createTaskGroup(onError: (error: unknown, name: string) => void)
       tasks.set(promise, name);
     },
     running: () => [...tasks.values()],
+    async settled() {
+      await Promise.all([...tasks.keys()]);
+    },
     async drain() {
       while (tasks.size > 0) await Promise.all(tasks.keys());
     },

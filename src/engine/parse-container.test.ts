@@ -113,6 +113,7 @@ describe('an inspected container', () => {
       Id: 'f00',
       Name: '/web',
       Image: 'sha256:abc',
+      Created: '2024-02-29T12:34:55.987654321Z',
       State: {
         Status: 'exited',
         ExitCode: 127,
@@ -134,6 +135,7 @@ describe('an inspected container', () => {
       exitCode: 127,
       oomKilled: true,
       error: 'no such file',
+      createdAt: Date.UTC(2024, 1, 29, 12, 34, 55, 987),
       startedAt: Date.UTC(2024, 1, 29, 12, 34, 56, 123),
       labels: { k: 'v' },
       user: 'dev',

@@ -49,6 +49,7 @@ export function parseInspectedContainer(raw: unknown): ContainerDetails | undefi
     exitCode,
     oomKilled: now['OOMKilled'] === true,
     error,
+    createdAt: parseTimestamp(asText(entry['Created'])),
     startedAt: parseTimestamp(asText(now['StartedAt'])),
     labels: asTextRecord(config['Labels']),
     user: asText(config['User']),

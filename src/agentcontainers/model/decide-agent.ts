@@ -50,9 +50,13 @@ export function decideAgent(
     case 'ignored':
       return begin(0);
     case 'injecting':
-    case 'injected':
     case 'unsupported':
       return agent.run === run ? [entry, []] : begin(0);
+    case 'injected': {
+      // The entry and its record show the same name: one that was edited is registered anew.
+      const renamed = entry.record !== undefined && entry.record.name !== entry.name;
+      return agent.run === run && !renamed ? [entry, []] : begin(0);
+    }
     case 'exited':
     case 'failed':
       if (agent.run !== run) return begin(0);

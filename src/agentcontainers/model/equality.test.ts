@@ -28,6 +28,7 @@ describe('reuse', () => {
     [{ a: null }, { a: 0 }],
     [{ a: Number.NaN }, { a: 0 }],
     ['1', 1],
+    [{}, { toString: 'a label may have any name' }],
   ])('takes the new one of %j and %j', (before: unknown, after: unknown) => {
     expect(reuse(before, after)).toBe(after);
   });

@@ -23,6 +23,8 @@ export interface Claim {
   /** Its bind mount leads to the folder; without that a label proves nothing. */
   readonly proven: boolean;
   readonly underRoot: boolean;
+  /** Its config label names the entry's file, in whatever spelling; older tools set no such label. */
+  readonly namesConfig: boolean;
 }
 
 /** Everything that can happen. Facts, in the past tense; times and ids are fields. */
@@ -37,6 +39,7 @@ export type Event =
       readonly name?: string | undefined;
       readonly preassignedRecordId?: string | undefined;
       readonly made: readonly MadeFrom[];
+      readonly ignored?: boolean | undefined;
       readonly intent?: Intent | undefined;
     }
   | { readonly type: 'operationRestored'; readonly operation: Operation }

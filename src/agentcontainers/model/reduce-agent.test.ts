@@ -313,6 +313,19 @@ describe('a record', () => {
     expect(scenario.view()).toMatchObject({ name: 'mine', agent: { name: 'mine' } });
   });
 
+  it('whose entry was given another name is registered anew, by a fresh injection', () => {
+    const scenario = createScenario();
+    const old = scenario.running();
+    scenario.dispatch({ type: 'subAgentCreated', id: FOLDER, record: RECORD });
+    scenario.dispatch({ type: 'configRead', id: FOLDER, reading: readingOf('one', { name: 'mine' }) });
+    const effects = pass(scenario);
+    expect(typesOf(effects)).toEqual(['endSubAgent', 'inject']);
+    expect(jobOf(effects)).not.toBe(old);
+    scenario.dispatch({ type: 'subAgentCreated', id: FOLDER, record: { ...RECORD, id: 'r2', name: 'mine' } });
+    succeeds(scenario, jobOf(effects));
+    expect(pass(scenario)).toEqual([]);
+  });
+
   it('is forgotten when it was deleted, and only then', () => {
     const scenario = createScenario();
     pass(scenario);

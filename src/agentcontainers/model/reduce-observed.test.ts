@@ -177,6 +177,13 @@ describe('a container that goes', () => {
 });
 
 describe('several containers of one entry', () => {
+  it('are told apart by whether their claim names the configuration, before their age', () => {
+    const scenario = createScenario();
+    const [naming, newer] = [containerOf('c1'), containerOf('c2', { createdAt: T0 + 1 })];
+    scenario.observe([newer, naming], { claims: [claimOf(newer, { namesConfig: false }), claimOf(naming)] });
+    expect(scenario.view().container?.id).toBe('c1');
+  });
+
   it('are warned of once, not at every pass', () => {
     const scenario = createScenario();
     const containers = [containerOf('c1'), containerOf('c2', { state: 'exited' })];

@@ -99,8 +99,9 @@ function reconcile(
   // Where the entry is known for its own sake, only a container that really mounts the folder may stand for it.
   const eligible =
     level === 'seen' ? claims : claims.filter((claim) => claim.proven || isOurs(before, claim.containerId));
+  const naming = new Set(eligible.filter((claim) => claim.namesConfig).map((claim) => claim.containerId));
   const containers = eligible.flatMap((claim) => byId.get(claim.containerId) ?? []);
-  const { chosen, candidates } = selectContainer(containers, before.key.configPath);
+  const { chosen, candidates } = selectContainer(containers, (container) => naming.has(container.id));
 
   // What is only seen and has no container any more is nothing of ours: it goes.
   if (level === 'seen' && !chosen) return [undefined, effects];

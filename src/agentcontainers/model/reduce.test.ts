@@ -51,6 +51,14 @@ describe('an entry that is known before any container of it', () => {
     });
   });
 
+  it('of the last run stays ignored until its configuration is read', () => {
+    const scenario = createScenario();
+    scenario.register(FOLDER, { ignored: true });
+    expect(typesOf(scenario.observe([containerOf('c1')]))).not.toContain('inject');
+    scenario.dispatch({ type: 'configRead', id: FOLDER, reading: readingOf('one') });
+    expect(typesOf(scenario.observe([containerOf('c1')]))).toContain('inject');
+  });
+
   it('of the last run keeps the name it had', () => {
     const scenario = createScenario();
     scenario.register('/w/b', { name: 'w-b' });

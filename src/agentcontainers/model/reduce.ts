@@ -134,7 +134,7 @@ function reduceRegistered(
     candidates: [],
     agent: { kind: 'none' },
     preassignedRecordId,
-    ignored: false,
+    ignored: event.ignored ?? false,
     made: event.made,
     intent: event.intent,
   };

@@ -1,4 +1,4 @@
-import { LABEL, type Container, type ContainerState } from './container.ts';
+import type { Container, ContainerState } from './container.ts';
 import type { Candidate } from './devcontainer.ts';
 
 // Lower is better. A container that runs always wins over one that does not, however old it is.
@@ -22,8 +22,7 @@ export interface Selection {
  * Chooses the container of an entry: running > created or restarting > paused > exited; then an exact config label;
  * then the newest; then the id, so that the choice never depends on the order of a listing.
  */
-export function selectContainer(containers: readonly Container[], configPath: string): Selection {
-  const exact = (container: Container): boolean => container.labels[LABEL.configFile] === configPath;
+export function selectContainer(containers: readonly Container[], exact: (container: Container) => boolean): Selection {
   const ranked = [...containers].sort(
     (a, b) =>
       STATE_RANK[a.state] - STATE_RANK[b.state] ||
@@ -42,7 +41,7 @@ export function selectContainer(containers: readonly Container[], configPath: st
         STATE_RANK[other.state] !== STATE_RANK[chosen.state]
           ? `it is ${other.state}, the chosen one is ${chosen.state}`
           : exact(other) !== exact(chosen)
-            ? 'its config label names another file'
+            ? 'it has no label that names the config file'
             : other.createdAt !== chosen.createdAt
               ? 'it is older'
               : 'it is equal in every way; the smaller id was taken',

@@ -14,6 +14,8 @@ export interface PersistedEntry {
   readonly name?: string | undefined;
   /** A person asked for it, so it is listed also without a container. */
   readonly adopted: boolean;
+  /** The last known opt-out of the configuration; holds while the file cannot be read. */
+  readonly ignored?: boolean | undefined;
   /** Containers whose fingerprint is known. `ours`: we made it. */
   readonly made: readonly {
     readonly containerId: string;

@@ -1,4 +1,9 @@
 import { isAbsolute, normalize, sep } from 'node:path';
+import { bounded } from '../../async/abort.ts';
+import type { Clock } from '../../clock/clock.ts';
+import { errorMessage } from '../../errors.ts';
+import type { Logger } from '../../logger.ts';
+import { FOLDER_TIMEOUT } from '../constants.ts';
 import { LABEL, type Container } from '../model/container.ts';
 import type { EntryKey } from '../model/devcontainer.ts';
 import type { Claim } from '../model/events.ts';
@@ -16,7 +21,12 @@ const LONGEST_LABEL = 4096;
 
 export function createContainerClaims(
   configFiles: ConfigFiles,
-  options: { readonly labels: readonly string[]; readonly roots: readonly string[] },
+  options: {
+    readonly labels: readonly string[];
+    readonly roots: readonly string[];
+    readonly clock: Clock;
+    readonly logger: Logger;
+  },
 ): ContainerClaims {
   const known = new Map<string, Claim | undefined>();
   let realRoots: Promise<string[]> | undefined;
@@ -29,7 +39,7 @@ export function createContainerClaims(
   async function claimOf(container: Container): Promise<Claim | undefined> {
     if (!counts(container, options.labels)) return undefined;
     const folder = container.labels[LABEL.localFolder] ?? '';
-    const config = container.labels[LABEL.configFile];
+    const config = container.labels[LABEL.configFile] || undefined;
     if (!isAbsolute(folder) || folder.length > LONGEST_LABEL || (config?.length ?? 0) > LONGEST_LABEL) return undefined;
     const proven = await mounts(container, folder);
     const key = proven
@@ -37,7 +47,23 @@ export function createContainerClaims(
       : { workspaceFolder: trimmed(normalize(folder)), configPath: config ?? '' };
     const roots = await rootFolders();
     const underRoot = proven && roots.some((root) => isInside(key.workspaceFolder, root));
-    return { containerId: container.id, entryId: devcontainerId(key), key, proven, underRoot };
+    // Two spellings of one file are the same file: both name it exactly.
+    const namesConfig = config !== undefined;
+    return { containerId: container.id, entryId: devcontainerId(key), key, proven, underRoot, namesConfig };
+  }
+
+  /** A folder on a file system that hangs must not hold up the listing of all others. */
+  async function claimInTime(container: Container): Promise<Claim | undefined> {
+    const what = `Looking at the workspace folder of ${container.name}`;
+    try {
+      return await bounded(options.clock, FOLDER_TIMEOUT, what, undefined, () => claimOf(container));
+    } catch (error) {
+      options.logger.warn(
+        { container: container.id },
+        `${errorMessage(error)} It is left out until something happens to it.`,
+      );
+      return undefined;
+    }
   }
 
   /** A label is a claim, an image can carry it: only a bind mount that leads to the folder proves it. */
@@ -68,7 +94,7 @@ export function createContainerClaims(
       for (const id of known.keys()) if (!present.has(id)) known.delete(id);
       await Promise.all(
         containers.map(async (container) => {
-          if (!known.has(container.id)) known.set(container.id, await claimOf(container));
+          if (!known.has(container.id)) known.set(container.id, await claimInTime(container));
         }),
       );
       return containers.flatMap((container) => known.get(container.id) ?? []);

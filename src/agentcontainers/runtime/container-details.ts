@@ -1,6 +1,7 @@
+import { bounded } from '../../async/abort.ts';
 import { createLimiter } from '../../async/limiter.ts';
-import { isAgentContainersError } from '../../errors.ts';
-import { INSPECTIONS_AT_ONCE } from '../constants.ts';
+import type { Clock } from '../../clock/clock.ts';
+import { INSPECTIONS_AT_ONCE, INSPECT_TIMEOUT } from '../constants.ts';
 import { LABEL, type Container } from '../model/container.ts';
 import type { ContainerEngine } from '../ports.ts';
 
@@ -14,28 +15,30 @@ export interface ContainerDetailsCache {
 
 interface Known {
   readonly createdAt: number;
-  readonly startedAt: number;
+  readonly startedAt?: number | undefined;
   /** False: to be asked again when it runs. */
   fresh: boolean;
 }
 
-export function createContainerDetails(engine: ContainerEngine): ContainerDetailsCache {
+export function createContainerDetails(engine: ContainerEngine, clock: Clock): ContainerDetailsCache {
   const known = new Map<string, Known>();
   const limiter = createLimiter(INSPECTIONS_AT_ONCE);
 
   async function inspect(container: Container, signal: AbortSignal): Promise<void> {
+    known.set(container.id, { createdAt: container.createdAt, fresh: true });
+    let exact: Omit<Known, 'fresh'> = { createdAt: container.createdAt };
     try {
-      const mark: Known = { createdAt: container.createdAt, startedAt: 0, fresh: true };
-      known.set(container.id, mark);
-      const details = await limiter.run(signal, () => engine.inspectContainer(container.id, signal));
-      const exact = { createdAt: details.createdAt ?? container.createdAt, startedAt: details.startedAt ?? 0 };
-      // An event that came while it was asked makes the answer old.
-      known.set(container.id, { ...exact, fresh: known.get(container.id)?.fresh ?? false });
-    } catch (error) {
-      known.delete(container.id);
-      // It went away since the listing; the next one will not show it.
-      if (!isAgentContainersError(error, 'engine-object-not-found')) throw error;
+      const details = await bounded(clock, INSPECT_TIMEOUT, 'Inspecting a container', signal, (limited) =>
+        limiter.run(limited, () => engine.inspectContainer(container.id, limited)),
+      );
+      exact = { createdAt: details.createdAt ?? container.createdAt, startedAt: details.startedAt };
+    } catch {
+      // It went away, or cannot be inspected: what the listing told must do, until something happens to it. One sick
+      // container must not take the list of all others down.
+      signal.throwIfAborted();
     }
+    // An event that came while it was asked makes the answer old.
+    known.set(container.id, { ...exact, fresh: known.get(container.id)?.fresh ?? false });
   }
 
   return {

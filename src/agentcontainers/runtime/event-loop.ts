@@ -8,7 +8,7 @@ import type { Runtime } from './runtime.ts';
 export interface EventLoop {
   /** Opens the stream; runs until the library closes. */
   run(): Promise<void>;
-  /** A stream is open and a pass has succeeded since it was opened. */
+  /** A stream is known to be open, and the last pass succeeded. */
   isHealthy(): boolean;
 }
 
@@ -21,10 +21,20 @@ export interface EventListener {
 
 export function createEventLoop(rt: Runtime, listener: EventListener, random: () => number): EventLoop {
   const { clock, engine, logger } = rt.ports;
-  let openSince: number | undefined;
+  // That a stream is open is known only from an event that came through it: Podman answers nothing before the first.
+  let proven = false;
+  let reported = false;
   let lastEventAt = clock.now();
 
-  /** Reads one stream to its end. Returns true when it was of use, so that the next try need not wait long. */
+  function onEvent(containerId: string, at: number): void {
+    lastEventAt = Math.max(lastEventAt, at);
+    if (reported) logger.info({}, 'Following the events of the engine works again.');
+    proven = true;
+    reported = false;
+    listener.onEvent(containerId);
+  }
+
+  /** Reads one stream to its end. Resolves with true when it was of use, so that the next try need not wait long. */
   async function follow(): Promise<boolean> {
     const scope = linkedScope(rt.closing);
     let silence: Timer | undefined;
@@ -32,54 +42,48 @@ export function createEventLoop(rt: Runtime, listener: EventListener, random: ()
       silence?.stop();
       silence = clock.afterFunc(SILENT_STREAM, () => scope.abort(cancelled('superseded')), 'silent event stream');
     };
-    let useful = false;
     try {
       watchSilence();
-      openSince = clock.now();
       for await (const event of engine.events({ since: lastEventAt - EVENT_OVERLAP, signal: scope.signal })) {
-        useful = true;
-        lastEventAt = Math.max(lastEventAt, event.at);
         watchSilence();
-        listener.onEvent(event.containerId);
+        onEvent(event.containerId, event.at);
       }
+      return proven;
     } catch (error) {
-      if (!scope.signal.aborted) throw error;
-      useful = true;
+      // A stream that was silent for so long may be a dead one: it is opened anew, and that is no failure.
+      if (scope.signal.aborted) return true;
+      throw error;
     } finally {
       silence?.stop();
-      openSince = undefined;
+      proven = false;
       scope.release();
     }
-    return useful;
   }
 
   return {
     async run() {
       let wait = RECONNECT_FIRST;
-      let reported = false;
       while (!rt.closing.aborted) {
-        try {
-          if (await follow()) wait = RECONNECT_FIRST;
-        } catch (error) {
-          if (!reported) logger.warn({ err: error }, `${errorMessage(error)} Trying again until the engine answers.`);
-          reported = true;
-        }
+        let failure: unknown;
+        const wasOpen = await follow().catch((error: unknown) => {
+          failure = error;
+          return false;
+        });
+        wait = wasOpen ? RECONNECT_FIRST : Math.min(RECONNECT_LAST, wait * 2);
         if (rt.closing.aborted) return;
         await sleep(clock, wait / 2 + (random() * wait) / 2, rt.closing, 'event stream').catch(() => {});
-        wait = Math.min(RECONNECT_LAST, wait * 2);
         if (rt.closing.aborted) return;
         listener.onGap();
         await rt.pass();
-        if (reported && rt.store.state.observation.status === 'ok') {
-          logger.info({}, 'The engine answers again.');
-          reported = false;
-          wait = RECONNECT_FIRST;
-        }
+        // While listings fail too, the engine is away, and the pass has said so.
+        if (failure === undefined || reported || rt.store.state.observation.status !== 'ok') continue;
+        logger.warn(
+          { err: failure },
+          `${errorMessage(failure)} Changes are seen with the next update until it works again.`,
+        );
+        reported = true;
       }
     },
-    isHealthy() {
-      const { observation } = rt.store.state;
-      return openSince !== undefined && observation.status === 'ok' && observation.at >= openSince;
-    },
+    isHealthy: () => proven && rt.store.state.observation.status === 'ok',
   };
 }

@@ -1,3 +1,4 @@
+import { linkedScope } from '../../async/abort.ts';
 import { AgentContainersError } from '../../errors.ts';
 import type { ExecSession, ExecSpec } from '../ports.ts';
 import { remoteEnvironment } from './remote-environment.ts';
@@ -22,12 +23,17 @@ export async function execInDevcontainer(
   const details = await rt.ports.engine.inspectContainer(containerId, signal);
   const configuration = await rt.configurations.read(entry, details.imageId, containerId, signal);
   const environment = Object.entries(remoteEnvironment(configuration.remoteEnv, details.env));
-  return rt.ports.engine.exec({
+  // A session belongs to the library: it ends when that closes.
+  const scope = linkedScope(spec.signal, rt.closing);
+  const session = rt.ports.engine.exec({
     ...spec,
     containerId,
     user: spec.user ?? configuration.remoteUser,
     workingDir: spec.workingDir ?? configuration.workspaceFolder,
     env: [...environment.map(([name, value]) => `${name}=${value}`), ...(spec.env ?? [])],
-    signal: spec.signal,
+    signal: scope.signal,
   });
+  const release = (): void => scope.release();
+  session.then(({ exited }) => exited.then(release, release), release);
+  return session;
 }

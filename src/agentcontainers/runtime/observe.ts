@@ -1,6 +1,7 @@
 import { v5 as nameBasedUuid } from 'uuid';
-import { deadlineScope, raceAbort } from '../../async/abort.ts';
+import { bounded, deadlineScope, raceAbort } from '../../async/abort.ts';
 import { errorMessage, isCancelled } from '../../errors.ts';
+import { FOLDER_TIMEOUT } from '../constants.ts';
 import type { Claim, ConfigReading } from '../model/events.ts';
 import type { Entry } from '../model/state.ts';
 import type { EntryKey } from '../model/devcontainer.ts';
@@ -45,7 +46,17 @@ export function createObserver(rt: Runtime, claims: ContainerClaims, details: Co
       if (claim.proven && adopts && (!known || known.level === 'seen')) wanted.set(claim.entryId, claim.key);
     }
     const readings = new Map<string, ConfigReading>();
-    await Promise.all([...wanted].map(async ([id, key]) => readings.set(id, await readConfig(rt.ports, key))));
+    await Promise.all(
+      [...wanted].map(async ([id, key]) => {
+        try {
+          const what = `Reading ${key.configPath}`;
+          readings.set(id, await bounded(clock, FOLDER_TIMEOUT, what, rt.closing, () => readConfig(rt.ports, key)));
+        } catch (error) {
+          rt.closing.throwIfAborted();
+          logger.warn({ err: error, devcontainer: id }, errorMessage(error));
+        }
+      }),
+    );
     return readings;
   }
 

@@ -33,9 +33,14 @@ export function createPersistence(storage: StateStorage, state: () => State, log
 function snapshot(state: State): PersistedState {
   return {
     version: 1,
-    entries: [...state.entries.values()].filter((entry) => entry.level !== 'seen').map(persistEntry),
+    entries: [...state.entries.values()].filter(isKept).map(persistEntry),
     operations: [...state.operations.values()],
   };
+}
+
+/** What is only seen is nothing of ours; what was known before and was not seen yet is not forgotten for that. */
+function isKept(entry: Entry): boolean {
+  return entry.level !== 'seen' || entry.link === undefined;
 }
 
 function persistEntry(entry: Entry): PersistedEntry {
@@ -46,6 +51,7 @@ function persistEntry(entry: Entry): PersistedEntry {
     name: entry.name,
     adopted: entry.origin === 'created',
     made: entry.made,
+    ...(entry.ignored ? { ignored: true } : {}),
     ...(entry.intent ? { intent: entry.intent } : {}),
   };
 }

@@ -19,7 +19,7 @@ export async function registerKnown(rt: Runtime): Promise<void> {
 }
 
 function restore(rt: Runtime, state: PersistedState, at: number): void {
-  for (const { workspaceFolder, configPath, name, adopted, made, intent } of state.entries) {
+  for (const { workspaceFolder, configPath, name, adopted, made, ignored, intent } of state.entries) {
     const key = { workspaceFolder, configPath };
     // What was adopted by policy is adopted again by policy, once its container is seen.
     const ours = adopted || made.some((one: MadeFrom) => one.ours) || intent !== undefined;
@@ -31,6 +31,7 @@ function restore(rt: Runtime, state: PersistedState, at: number): void {
       adopted: ours,
       name,
       made,
+      ignored,
       intent,
     });
   }

@@ -33,6 +33,8 @@ export interface Runtime {
   readonly configurations: ConfigurationCache;
   /** Tokens of the records this process made, by record id. They live here and in the sub-agent's process only. */
   readonly tokens: Map<string, { readonly token: string; readonly spec: string }>;
+  /** Registrations under way at the control plane. */
+  readonly registrations: Set<Promise<unknown>>;
   /** What went wrong in a job, by its id, for the caller that waits for it. */
   readonly failures: Map<string, AgentContainersError>;
   /** Asks for a pass; resolves when one that began after this call has ended, well or badly. */

@@ -49,21 +49,42 @@ async function createRecord(
   const names = [entry.name, ...wider.filter((name) => name !== entry.name)];
   for (const name of names) {
     try {
-      const created = await createToItsEnd(rt, { ...spec, name, id: entry.preassignedRecordId });
-      const { id, directory } = created.record;
-      rt.tokens.set(id, { token: created.token, spec: specKey(name, spec) });
-      rt.store.dispatch({
-        type: 'subAgentCreated',
-        id: entry.id,
-        record: { id, name: created.record.name, directory },
-      });
-      signal.throwIfAborted();
-      return created;
+      return await createNamed(rt, entry, { ...spec, name }, signal);
     } catch (error) {
       if (!isAgentContainersError(error, 'sub-agent-name-taken') || name === names.at(-1)) throw error;
     }
   }
   throw nameTaken(entry.name);
+}
+
+async function createNamed(rt: Runtime, entry: Entry, spec: SubAgentSpec, signal: AbortSignal): Promise<Registration> {
+  const wish = { ...spec, id: entry.preassignedRecordId };
+  const created = await createToItsEnd(rt, wish).catch(async (error: unknown) => {
+    // Its holder may be a record of ours whose registration was never answered.
+    const ours = isAgentContainersError(error, 'sub-agent-name-taken') && (await deleteOrphan(rt, spec.name, signal));
+    if (!ours) throw error;
+    return createToItsEnd(rt, wish);
+  });
+  const { id, directory } = created.record;
+  rt.tokens.set(id, { token: created.token, spec: specKey(spec.name, spec) });
+  rt.store.dispatch({ type: 'subAgentCreated', id: entry.id, record: { id, name: spec.name, directory } });
+  signal.throwIfAborted();
+  return created;
+}
+
+async function deleteOrphan(rt: Runtime, name: string, signal: AbortSignal): Promise<boolean> {
+  const records = await raceAbort(rt.ports.subAgentClient.list(signal), signal);
+  const orphan = records.find((record) => record.name === name && !isHeld(rt, record.id));
+  if (!orphan) return false;
+  await raceAbort(rt.ports.subAgentClient.delete(orphan.id, signal), signal);
+  return true;
+}
+
+function isHeld(rt: Runtime, id: string): boolean {
+  if (rt.tokens.has(id)) return true;
+  return [...rt.store.state.entries.values()].some(
+    ({ record, preassignedRecordId }) => record?.id === id || preassignedRecordId === id,
+  );
 }
 
 /**
@@ -75,9 +96,12 @@ async function createToItsEnd(
   spec: SubAgentSpec & { readonly id?: string | undefined },
 ): Promise<Registration> {
   const scope = deadlineScope(rt.ports.clock, CLEANUP_TIMEOUT, 'Registering the sub-agent');
+  const registration = rt.ports.subAgentClient.create(spec, scope.signal);
+  rt.registrations.add(registration);
   try {
-    return await rt.ports.subAgentClient.create(spec, scope.signal);
+    return await registration;
   } finally {
+    rt.registrations.delete(registration);
     scope.release();
   }
 }
@@ -100,10 +124,10 @@ export async function deleteUnknownRecords(rt: Runtime): Promise<void> {
   const scope = deadlineScope(clock, CLEANUP_TIMEOUT, 'Cleaning up sub-agent records', rt.closing);
   try {
     const records = await raceAbort(subAgentClient.list(scope.signal), scope.signal);
+    // A record that is being made may be in the list before we know that it is ours.
+    await Promise.allSettled(rt.registrations);
     for (const { id, name } of records) {
-      const { entries } = rt.store.state;
-      const held = [...entries.values()].some((entry) => entry.record?.id === id || entry.preassignedRecordId === id);
-      if (held || rt.tokens.has(id)) continue;
+      if (isHeld(rt, id)) continue;
       await raceAbort(subAgentClient.delete(id, scope.signal), scope.signal);
       logger.info({ recordId: id, name }, 'Deleted the record of a sub-agent that this process does not know.');
     }

@@ -1,5 +1,7 @@
+import { bounded } from '../../async/abort.ts';
 import { createCoalescer, type Coalescer } from '../../async/coalescer.ts';
 import { errorMessage } from '../../errors.ts';
+import { FOLDER_TIMEOUT } from '../constants.ts';
 import type { EntryKey } from '../model/devcontainer.ts';
 import type { DirectoryWatch } from '../ports.ts';
 import { readConfig } from './read-config.ts';
@@ -21,7 +23,7 @@ interface Watched {
 }
 
 export function createWatcherLoop(rt: Runtime): WatcherLoop {
-  const { configFiles, watcher, logger } = rt.ports;
+  const { clock, configFiles, watcher, logger } = rt.ports;
   const watched = new Map<string, Watched>();
 
   /** Directories may be others after each change: a symlink that was retargeted, a folder that came back. */
@@ -54,12 +56,15 @@ export function createWatcherLoop(rt: Runtime): WatcherLoop {
         reading: createCoalescer(async () => {
           try {
             // First the watches, then the read: a change between the two is seen by one of them.
-            await watchDirectories(one, key, onChange);
+            await bounded(clock, FOLDER_TIMEOUT, `Watching ${key.configPath}`, rt.closing, () =>
+              watchDirectories(one, key, onChange),
+            );
             if (one.closed) return;
-            const reading = await readConfig(rt.ports, key);
+            const what = `Reading ${key.configPath}`;
+            const reading = await bounded(clock, FOLDER_TIMEOUT, what, rt.closing, () => readConfig(rt.ports, key));
             if (!one.closed) rt.store.dispatch({ type: 'configRead', id, reading });
           } catch (error) {
-            logger.warn({ err: error, devcontainer: id }, `Reading ${key.configPath} failed: ${errorMessage(error)}`);
+            if (!rt.closing.aborted) logger.warn({ err: error, devcontainer: id }, errorMessage(error));
           }
         }),
       };

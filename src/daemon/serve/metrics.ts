@@ -16,8 +16,7 @@ export interface Metrics {
 
 export function createMetrics(now: () => number = Date.now): Metrics {
   const registry = new Registry();
-  // Event-loop lag, memory, CPU and open files of the process.
-  collectDefaultMetrics({ register: registry });
+  let collectsProcess = false;
   const registers = [registry];
   const entries = new Gauge({
     name: 'agentcontainers_devcontainers',
@@ -51,7 +50,13 @@ export function createMetrics(now: () => number = Date.now): Metrics {
   });
 
   return {
-    text: () => registry.metrics(),
+    text() {
+      // Event-loop lag, memory, CPU and open files of the process. From the first reading on, since measuring the lag wakes
+      // the process a hundred times a second.
+      if (!collectsProcess) collectDefaultMetrics({ register: registry });
+      collectsProcess = true;
+      return registry.metrics();
+    },
     contentType: registry.contentType,
 
     countPasses(engine) {

@@ -11,6 +11,7 @@ export const persistedEntrySchema = z.object({
   configPath: text,
   name: text.optional(),
   adopted: z.boolean(),
+  ignored: z.boolean().optional(),
   made: z.array(z.object({ containerId: text, fingerprint: text, properties, ours: z.boolean() })),
   intent: z
     .object({ operationId: text, fingerprint: text, properties, since: z.number(), knownContainers: z.array(text) })

@@ -24,7 +24,15 @@ export function containerOf(id: string, seed: ContainerSeed = {}): Container {
 /** What its labels claim. The id of an entry is its folder here, so that tests can be read. */
 export function claimOf(container: Container, over: Partial<Claim> = {}): Claim {
   const folder = container.labels['devcontainer.local_folder'] ?? '';
-  return { containerId: container.id, entryId: folder, key: keyOf(folder), proven: true, underRoot: false, ...over };
+  return {
+    containerId: container.id,
+    entryId: folder,
+    key: keyOf(folder),
+    proven: true,
+    underRoot: false,
+    namesConfig: true,
+    ...over,
+  };
 }
 
 export function readingOf(fingerprint: string, over: Partial<Extract<ConfigReading, { kind: 'valid' }>> = {}) {

@@ -53,7 +53,11 @@ function failure(code: ErrorCode, message: string, cause: unknown): AgentContain
 async function removeContainers(rt: Runtime, entry: Entry, volumes: boolean): Promise<void> {
   const { clock, engine, logSink } = rt.ports;
   const project = entry.link?.labels[LABEL.composeProject];
-  const containers = containersOf(rt, entry);
+  // The others that claim it too: left behind they would be the same devcontainer again.
+  const others = rt.store.state.containers.filter(({ id }) =>
+    entry.candidates.some(({ containerId }) => containerId === id),
+  );
+  const containers = [...containersOf(rt, entry), ...others];
   const scope = deadlineScope(clock, ENGINE_TIMEOUT, 'Removing the container');
   try {
     await Promise.all(

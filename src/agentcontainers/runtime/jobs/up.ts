@@ -12,41 +12,52 @@ import type { Runtime } from '../runtime.ts';
  * what runs after that is the tail, which goes on in the background.
  */
 export async function up(rt: Runtime, effect: EffectMap['up'], laneSignal: AbortSignal): Promise<void> {
-  const { id, jobId, cause } = effect;
-  const { store, ports } = rt;
+  const { id } = effect;
   // A new `up` awaits the end of the old one's tail: two must never work on one devcontainer.
   await rt.tails.end(id, 'superseded');
   // The tail outlives the lane's job, so its scope hangs on closing, not on the lane.
   const scope = linkedScope(laneSignal, rt.closing);
   const exclusivePart = createDeferred<void>();
-  const ended = rt.upLimiter
-    .run(scope.signal, async () => {
-      const entry = store.state.entries.get(id);
-      if (!entry) return;
-      const intent = await recordIntent(rt, entry, jobId);
-      store.dispatch({ type: 'upBegan', id, intent });
-      // The intent is written before the first side effect, so that a daemon killed at any step knows what it had begun.
-      await rt.persistence.flush();
-      const run = ports.cli.up({
-        key: entry.key,
-        removeExisting: cause === 'recreate',
-        onProgress: (progress) => report(rt, id, jobId, progress),
-        signal: scope.signal,
-      });
-      void run.ready.then((ready) => {
-        if (!ready) return;
-        store.dispatch({ type: 'upReady', id, jobId });
-        exclusivePart.resolve();
-      });
-      await finish(rt, effect, run);
-    })
+  let release: (() => void) | undefined;
+  // The later hooks may run for ever; they must not keep other devcontainers from coming up.
+  const ready = (): void => {
+    release?.();
+    exclusivePart.resolve();
+  };
+  const ended = (async () => {
+    release = await rt.upLimiter.acquire(scope.signal);
+    await run(rt, effect, scope.signal, ready);
+  })()
     .catch((error: unknown) => fail(rt, effect, error))
     .finally(() => {
       scope.release();
-      exclusivePart.resolve();
+      ready();
     });
   rt.tails.add(id, { abort: scope.abort, ended });
   await exclusivePart.promise;
+}
+
+async function run(rt: Runtime, effect: EffectMap['up'], signal: AbortSignal, ready: () => void): Promise<void> {
+  const { id, jobId, cause } = effect;
+  const { store, ports } = rt;
+  const entry = store.state.entries.get(id);
+  if (!entry) return;
+  const intent = await recordIntent(rt, entry, jobId);
+  store.dispatch({ type: 'upBegan', id, intent });
+  // The intent is written before the first side effect, so that a daemon killed at any step knows what it had begun.
+  await rt.persistence.flush();
+  const process = ports.cli.up({
+    key: entry.key,
+    removeExisting: cause === 'recreate',
+    onProgress: (progress) => report(rt, id, jobId, progress),
+    signal,
+  });
+  void process.ready.then((isReady) => {
+    if (!isReady) return;
+    store.dispatch({ type: 'upReady', id, jobId });
+    ready();
+  });
+  await finish(rt, effect, process);
 }
 
 /** What the container will be made from, and which ones there are already. */

@@ -1,0 +1,15 @@
+import type { BenchContext } from '../context.ts';
+import type { Row } from '../row.ts';
+import { idle } from './idle.ts';
+import { injection } from './injection.ts';
+import { listHundred, listThousand } from './listing.ts';
+import { watchLatency } from './watch.ts';
+
+/** In the order in which they run: those with the same 100 containers follow one another. */
+export const CASES: Readonly<Record<string, (context: BenchContext) => Promise<Row[]>>> = {
+  inject: injection,
+  'list-100': listHundred,
+  watch: watchLatency,
+  idle,
+  'list-1000': listThousand,
+};

@@ -1,0 +1,68 @@
+import { describe, expect, it } from 'vitest';
+import { createScenario, FOLDER, readingOf } from '../../../test/property/support/model-scenario.ts';
+import { buildMergedConfiguration } from '../../testing/build-configuration.ts';
+import { CONFIGURATIONS_KEPT } from '../constants.ts';
+import type { Entry } from '../model/state.ts';
+import type { DevcontainerCli } from '../ports.ts';
+import { createConfigurationCache } from './configuration-cache.ts';
+
+const { signal } = new AbortController();
+
+function entryOf(fingerprint: string, id = FOLDER): Entry {
+  const scenario = createScenario();
+  scenario.register(id);
+  scenario.dispatch({ type: 'configRead', id, reading: readingOf(fingerprint) });
+  return scenario.entry(id);
+}
+
+function createReads(answer: (count: number) => Promise<unknown> = async () => undefined) {
+  const requests: Parameters<DevcontainerCli['readConfiguration']>[0][] = [];
+  const cli = {
+    async readConfiguration(request: (typeof requests)[number]) {
+      requests.push(request);
+      await answer(requests.length);
+      return buildMergedConfiguration(request.key.workspaceFolder);
+    },
+  } as DevcontainerCli;
+  return { requests, cache: createConfigurationCache(cli) };
+}
+
+describe('the cache of merged configurations', () => {
+  it('reads once for one devcontainer, fingerprint and image, also in another container', async () => {
+    const { requests, cache } = createReads();
+    const first = await cache.read(entryOf('one'), 'image', 'c1', signal);
+    expect(await cache.read(entryOf('one'), 'image', 'c2', signal)).toBe(first);
+    expect(requests).toEqual([{ key: entryOf('one').key, containerId: 'c1', signal }]);
+  });
+
+  it.each<[string, Entry, string]>([
+    ['another fingerprint', entryOf('two'), 'image'],
+    ['another image', entryOf('one'), 'other image'],
+    ['another devcontainer', entryOf('one', '/w/b'), 'image'],
+  ])('reads anew for %s', async (_what, entry, image) => {
+    const { requests, cache } = createReads();
+    await cache.read(entryOf('one'), 'image', 'c1', signal);
+    await cache.read(entry, image, 'c1', signal);
+    expect(requests).toHaveLength(2);
+  });
+
+  it('does not keep a failure', async () => {
+    const { requests, cache } = createReads((count) =>
+      count === 1 ? Promise.reject(new Error('no')) : Promise.resolve(),
+    );
+    await expect(cache.read(entryOf('one'), 'image', 'c1', signal)).rejects.toThrow('no');
+    await cache.read(entryOf('one'), 'image', 'c1', signal);
+    expect(requests).toHaveLength(2);
+  });
+
+  it('is bounded: the oldest go', async () => {
+    const { requests, cache } = createReads();
+    const entry = entryOf('one');
+    for (let index = 0; index <= CONFIGURATIONS_KEPT; index++) await cache.read(entry, `image ${index}`, 'c1', signal);
+    expect(requests).toHaveLength(CONFIGURATIONS_KEPT + 1);
+    await cache.read(entry, 'image 1', 'c1', signal);
+    expect(requests).toHaveLength(CONFIGURATIONS_KEPT + 1);
+    await cache.read(entry, 'image 0', 'c1', signal);
+    expect(requests).toHaveLength(CONFIGURATIONS_KEPT + 2);
+  });
+});

@@ -1,0 +1,205 @@
+import { expect, test } from 'vitest';
+import { AgentContainersError } from '../../src/index.ts';
+import { createGate } from '../../src/testing/index.ts';
+import { APP, beginWithApp } from './support/story.ts';
+
+test('a delete ends the sub-agent, stops the container, removes it, deletes the record and drops the entry', async () => {
+  const { world, api, only, id, containerId, end } = await beginWithApp();
+  const stopping = world.engine.hang('stopContainer');
+  const removing = world.engine.hang('removeContainer');
+  const unregistering = world.subAgentClient.hang('delete');
+  const removed = api.remove(id);
+
+  await stopping.reached();
+  expect(await only()).toMatchObject({ status: 'stopping' });
+  expect(world.subAgentLauncher.running()).toEqual([]);
+  expect(world.engine.container(containerId).running).toBe(true);
+  stopping.open();
+
+  await removing.reached();
+  expect(await only()).toMatchObject({ status: 'deleting' });
+  expect(world.engine.container(containerId).running).toBe(false);
+  expect(world.subAgentClient.calls.delete).toBe(0);
+  removing.open();
+
+  await unregistering.reached();
+  expect(world.engine.containers()).toEqual([]);
+  expect(await only()).toMatchObject({ status: 'deleting' });
+  let broadcast = 0;
+  api.subscribe(() => broadcast++);
+  unregistering.open();
+
+  await removed;
+  expect(world.subAgentClient.records).toEqual([]);
+  expect((await api.list()).devcontainers).toEqual([]);
+  expect(broadcast).toBeGreaterThan(0);
+  await world.clock.settle();
+  expect((await api.list()).containers).toEqual([]);
+  await expect(api.get(id)).rejects.toMatchObject({ code: 'devcontainer-not-found' });
+  await end();
+  expect(world.watcher.directories).toEqual([]);
+});
+
+test.each([
+  ['stopContainer', 'stop-failed', 'An error occurred stopping the container'],
+  ['removeContainer', 'remove-failed', 'An error occurred removing the container'],
+] as const)('when %s fails the delete fails with %s and can be tried again', async (call, code, message) => {
+  const { world, api, only, id, end } = await beginWithApp();
+  world.engine.failNext(call, new AgentContainersError('engine-request-failed', 'The engine answered 500.'));
+  await expect(api.remove(id)).rejects.toMatchObject({
+    code,
+    message,
+    details: { detail: 'The engine answered 500.' },
+  });
+  await world.clock.settle();
+  expect(await only()).toMatchObject({ status: 'error', error: 'The engine answered 500.' });
+  await api.remove(id);
+  await world.clock.settle();
+  expect((await api.list()).devcontainers).toEqual([]);
+  expect(world.engine.containers()).toEqual([]);
+  await end();
+});
+
+test('when the record cannot be deleted the delete fails, and a second one finishes it', async () => {
+  const { world, api, only, id, end } = await beginWithApp();
+  world.subAgentClient.failNext('delete', new AgentContainersError('control-plane-refused', 'Refused.'));
+  await expect(api.remove(id)).rejects.toMatchObject({
+    code: 'sub-agent-delete-failed',
+    message: 'An error occurred deleting the agent',
+  });
+  expect(await only()).toMatchObject({ status: 'error', error: 'Refused.' });
+  await api.remove(id);
+  expect((await api.list()).devcontainers).toEqual([]);
+  expect(world.subAgentClient.records).toEqual([]);
+  await end();
+});
+
+test('a delete is refused while a job owns the entry, also while it is being deleted', async () => {
+  const gate = createGate();
+  const { world, api, id, end } = await beginWithApp({
+    arrange: ({ cli }) =>
+      cli.onUp(APP, async (up) => {
+        await up.wait(gate);
+        return up.success(up.createContainer().id);
+      }),
+  });
+  const refused = {
+    code: 'devcontainer-transitioning',
+    message: 'Unable to delete transitioning devcontainer',
+    details: { detail: expect.stringContaining('is currently starting') },
+  };
+  await api.recreate(id);
+  await expect(api.remove(id)).rejects.toMatchObject(refused);
+  gate.open();
+  await world.clock.settle();
+
+  const removing = world.engine.hang('removeContainer');
+  const removed = api.remove(id);
+  await removing.reached();
+  await expect(api.remove(id)).rejects.toMatchObject({ code: 'devcontainer-transitioning' });
+  removing.open();
+  await removed;
+  expect(world.engine.calls.removeContainer).toBe(1);
+  await end();
+});
+
+test.each([true, false])('anonymous volumes are removed only when asked: %s', async (volumes) => {
+  const asked: boolean[] = [];
+  const { world, api, id, end } = await beginWithApp({
+    arrange: ({ engine }) => {
+      const remove = engine.removeContainer;
+      engine.removeContainer = (container, options) => {
+        asked.push(options.volumes);
+        return remove(container, options);
+      };
+    },
+  });
+  await api.remove(id, { volumes });
+  expect(asked).toEqual([volumes]);
+  expect(world.engine.containers()).toEqual([]);
+  await end();
+});
+
+test('a delete of a compose configuration removes all of its project and its network, and nothing else', async () => {
+  const labels = { 'com.docker.compose.project': 'app' };
+  const { world, api, id, end } = await beginWithApp({
+    container: { labels },
+    arrange: ({ engine }) => {
+      engine.addContainer({ name: 'db', labels });
+      engine.addContainer({ name: 'old', labels, state: 'exited' });
+      engine.addContainer({ name: 'other', labels: { 'com.docker.compose.project': 'apple' } });
+      engine.addNetwork('app_default', labels);
+      engine.addNetwork('apple_default', { 'com.docker.compose.project': 'apple' });
+    },
+  });
+  await api.remove(id);
+  expect(world.engine.containers().map(({ name }) => name)).toEqual(['other']);
+  expect(world.engine.networks).toEqual(['apple_default']);
+  await end();
+});
+
+test('an entry of the manifest stays, as stopped, and can be brought up again', async () => {
+  const { world, api, only, id, end } = await beginWithApp({
+    options: { manifest: [{ workspaceFolder: '/src/app' }] },
+  });
+  await api.remove(id);
+  const left = await only();
+  expect(left).toMatchObject({ id, status: 'stopped', dirty: false, subAgentId: null });
+  expect(left.container).toBeUndefined();
+  expect(world.subAgentClient.records).toEqual([]);
+  const { done } = await api.startDevcontainer(id);
+  await world.clock.settle();
+  expect(await done).toMatchObject({ status: 'succeeded' });
+  expect(await only()).toMatchObject({ id, status: 'running', agent: { status: 'running' } });
+  await end();
+});
+
+test('a record whose making is answered only during the delete is deleted, too', async () => {
+  const { world, api, id, end } = await beginWithApp({ container: { state: 'exited' } });
+  const answer = world.subAgentClient.hang('create', { at: 'answer' });
+  world.engine.start('app-1');
+  await world.clock.run(20);
+  expect(answer.waiting).toBe(1);
+  expect(world.subAgentClient.records).toHaveLength(1);
+  const removed = api.remove(id);
+  await world.clock.settle();
+  answer.open();
+  await removed;
+  expect(world.subAgentClient.records).toEqual([]);
+  expect(world.engine.containers()).toEqual([]);
+  await end();
+});
+
+test('a listing that began before a delete does not bring the entry back', async () => {
+  const { world, api, id, end } = await beginWithApp();
+  const gate = world.engine.hang('listContainers', { at: 'answer' });
+  const refresh = api.refresh();
+  await gate.reached();
+  await api.remove(id);
+  const seen: number[] = [];
+  api.subscribe(({ devcontainers }) => seen.push(devcontainers.length));
+  gate.open();
+  await refresh;
+  await world.clock.settle();
+  expect((await api.list()).devcontainers).toEqual([]);
+  expect(seen.filter((count) => count > 0)).toEqual([]);
+  await end();
+});
+
+test('a delete of what is not there is refused', async () => {
+  const { api, end } = await beginWithApp();
+  await expect(api.remove('nothing')).rejects.toMatchObject({ code: 'devcontainer-not-found' });
+  await end();
+});
+
+test('a delete takes the log along, and the folder can be brought up anew under the same id', async () => {
+  const { world, api, only, id, end } = await beginWithApp();
+  await api.remove(id);
+  await expect(api.logs(id)[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: 'devcontainer-not-found' });
+  const { done, operation } = await api.create({ workspaceFolder: '/src/app' });
+  await world.clock.settle();
+  expect(operation).toMatchObject({ devcontainerId: id, logOffset: 0 });
+  expect(await done).toMatchObject({ status: 'succeeded' });
+  expect(await only()).toMatchObject({ id, status: 'running', agent: { status: 'running' } });
+  await end();
+});
