@@ -45,7 +45,7 @@ describe('bringing up', () => {
       agent: { status: 'running', id: devcontainer.subAgentId },
     });
     expect(devcontainer.error).toBeUndefined();
-    expect(devcontainer.agent?.version).toContain('agentcontainers-sub-agent');
+    expect(devcontainer.agent?.version).toMatch(/\d+\.\d+\.\d+/);
     const { containers } = await library.api.list();
     expect(containers.find(({ id }) => id === containerId)).toMatchObject({
       devcontainerId: devcontainer.id,

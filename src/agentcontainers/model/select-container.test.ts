@@ -5,6 +5,7 @@ import type { Container, ContainerState } from './container.ts';
 import { selectContainer } from './select-container.ts';
 
 const CONFIG = keyOf(FOLDER).configPath;
+const exact = (one: Container): boolean => one.labels['devcontainer.config_file'] === CONFIG;
 const STATES = ['running', 'created', 'restarting', 'paused', 'exited', 'removing', 'dead'] as const;
 
 /** As behaviour.md 1 says it, as a number: a smaller one is better. */
@@ -31,7 +32,7 @@ const listing = fc
 
 describe('selectContainer', () => {
   it('chooses nothing of nothing', () => {
-    expect(selectContainer([], CONFIG)).toEqual({ chosen: undefined, candidates: [] });
+    expect(selectContainer([], exact)).toEqual({ chosen: undefined, candidates: [] });
   });
 
   it.each(STATES.flatMap((a) => STATES.filter((b) => rank(a) < rank(b)).map((b) => [a, b] as const)))(
@@ -40,7 +41,7 @@ describe('selectContainer', () => {
       const old = containerOf('z', { state: better, createdAt: 1, configPath: '/elsewhere.json' });
       const young = containerOf('a', { state: worse, createdAt: 9 });
       for (const listed of permutations([old, young])) {
-        expect(selectContainer(listed, CONFIG)).toEqual({
+        expect(selectContainer(listed, exact)).toEqual({
           chosen: old,
           candidates: [{ containerId: 'a', name: 'name-a', reason: `it is ${worse}, the chosen one is ${better}` }],
         });
@@ -49,11 +50,11 @@ describe('selectContainer', () => {
   );
 
   it('prefers, of equal states, the exact config label to the newest', () => {
-    const exact = containerOf('z', { createdAt: 1 });
+    const naming = containerOf('z', { createdAt: 1 });
     const newer = containerOf('a', { createdAt: 9, configPath: '/elsewhere.json' });
-    expect(selectContainer([newer, exact], CONFIG)).toMatchObject({
+    expect(selectContainer([newer, naming], exact)).toMatchObject({
       chosen: { id: 'z' },
-      candidates: [{ containerId: 'a', reason: 'its config label names another file' }],
+      candidates: [{ containerId: 'a', reason: 'it has no label that names the config file' }],
     });
   });
 
@@ -63,7 +64,7 @@ describe('selectContainer', () => {
       containerOf('b', { createdAt: 9 }),
       containerOf('a', { createdAt: 9 }),
     ];
-    expect(selectContainer([old, b, a], CONFIG)).toMatchObject({
+    expect(selectContainer([old, b, a], exact)).toMatchObject({
       chosen: { id: 'a' },
       candidates: [
         { containerId: 'b', reason: 'it is equal in every way; the smaller id was taken' },
@@ -80,7 +81,7 @@ describe('selectContainer', () => {
             const runs = containerOf('r', { createdAt: 5, configPath: runningConfig });
             const other = containerOf('o', { state, createdAt: age, configPath });
             for (const listed of permutations([runs, other])) {
-              expect(selectContainer(listed, CONFIG).chosen?.id).toBe('r');
+              expect(selectContainer(listed, exact).chosen?.id).toBe('r');
             }
           }
         }
@@ -89,14 +90,13 @@ describe('selectContainer', () => {
   });
 
   test.prop([listing])('gives the same choice and candidates for every order of the listing', (containers) => {
-    const expected = selectContainer(containers, CONFIG);
-    for (const listed of permutations(containers)) expect(selectContainer(listed, CONFIG)).toEqual(expected);
+    const expected = selectContainer(containers, exact);
+    for (const listed of permutations(containers)) expect(selectContainer(listed, exact)).toEqual(expected);
   });
 
   test.prop([listing])('chooses one that none other beats, and lists all others', (containers) => {
-    const { chosen, candidates } = selectContainer(containers, CONFIG);
+    const { chosen, candidates } = selectContainer(containers, exact);
     const beats = (a: Container, b: Container): boolean => {
-      const exact = (one: Container): boolean => one.labels['devcontainer.config_file'] === CONFIG;
       if (rank(a.state) !== rank(b.state)) return rank(a.state) < rank(b.state);
       if (exact(a) !== exact(b)) return exact(a);
       return a.createdAt > b.createdAt;

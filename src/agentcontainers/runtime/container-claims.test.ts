@@ -28,6 +28,24 @@ function createWorld(options: { labels?: readonly string[]; roots?: readonly str
 }
 
 describe('a claim', () => {
+  it('that was forgotten while it was looked up is looked up again', async () => {
+    const { claims, configFiles } = createWorld();
+    const container = buildContainer({ id: 'c1', workspaceFolder: '/w/a' });
+    const gate = configFiles.hang('realDirectory');
+    const first = claims.resolve([container]);
+    await gate.reached();
+    claims.forget('c1');
+    gate.open();
+    expect(await first).toHaveLength(1);
+    const asked = configFiles.calls.realDirectory;
+    await claims.resolve([container]);
+    expect(configFiles.calls.realDirectory).toBeGreaterThan(asked);
+    await claims.resolve([container]);
+    const askedAgain = configFiles.calls.realDirectory;
+    await claims.resolve([container]);
+    expect(configFiles.calls.realDirectory).toBe(askedAgain);
+  });
+
   it('names the entry by the real folder and config, and is proven by the bind mount', async () => {
     const { claimOf } = createWorld();
     const key = { workspaceFolder: '/w/a', configPath: CONFIG };

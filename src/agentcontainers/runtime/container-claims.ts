@@ -29,6 +29,7 @@ export function createContainerClaims(
   },
 ): ContainerClaims {
   const known = new Map<string, Claim | undefined>();
+  const looking = new Map<string, object>();
   let realRoots: Promise<string[]> | undefined;
 
   function rootFolders(): Promise<string[]> {
@@ -92,16 +93,26 @@ export function createContainerClaims(
     async resolve(containers) {
       const present = new Set(containers.map((container) => container.id));
       for (const id of known.keys()) if (!present.has(id)) known.delete(id);
-      await Promise.all(
+      const claims = await Promise.all(
         containers.map(async (container) => {
-          if (!known.has(container.id)) known.set(container.id, await claimInTime(container));
+          const { id } = container;
+          if (known.has(id)) return known.get(id);
+          const look = {};
+          looking.set(id, look);
+          const claim = await claimInTime(container);
+          // What happened to it meanwhile makes the answer old: it is used now and asked for again.
+          if (looking.get(id) === look) known.set(id, claim);
+          return claim;
         }),
       );
-      return containers.flatMap((container) => known.get(container.id) ?? []);
+      looking.clear();
+      return claims.filter((claim) => claim !== undefined);
     },
     forget(containerId) {
-      if (containerId === undefined) known.clear();
-      else known.delete(containerId);
+      for (const answers of [known, looking]) {
+        if (containerId === undefined) answers.clear();
+        else answers.delete(containerId);
+      }
     },
   };
 }

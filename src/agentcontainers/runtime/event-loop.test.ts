@@ -147,13 +147,11 @@ describe('the event loop', () => {
   });
 
   it('says nothing while the engine is away: that listings fail has been said', async () => {
-    const { clock, logger, goDown, comeBack, run, close } = createWorld();
+    const { clock, logger, goDown, run, close } = createWorld();
     const ended = run();
     await clock.run(1_000);
     goDown();
-    await clock.run(100_000);
-    comeBack();
-    await clock.run(60_000);
+    await clock.run(600_000);
     expect(logger.entries).toEqual([]);
     close();
     await ended;
@@ -172,7 +170,6 @@ describe('the event loop', () => {
       engine.cutEvents(new Error('Reading events failed: connection lost.'));
       await clock.run(200_000);
       expect(logger.messages('warn')).toHaveLength(outage);
-      expect(logger.messages('info')).toHaveLength(outage - 1);
       for (let count = 0; count < 3; count++) engine.addContainer({ id: `c${outage}${count}` });
       await clock.settle();
       expect(logger.messages('info')).toEqual(
@@ -180,8 +177,36 @@ describe('the event loop', () => {
       );
     }
     expect(logger.messages('warn')[0]).toBe(
-      'Reading events failed: connection lost. Changes are seen with the next update until it works again.',
+      'Reading events failed: bad frame. Changes are seen with the next update until it works again.',
     );
+    close();
+    await ended;
+  });
+
+  it('says nothing of a stream that broke once, as it does when the engine is restarted', async () => {
+    const { clock, engine, logger, run, close } = createWorld();
+    const ended = run();
+    await clock.settle();
+    engine.cutEvents(new Error('Reading events failed: connection lost.'));
+    await clock.run(60_000);
+    expect(logger.messages('warn')).toEqual([]);
+    close();
+    await ended;
+  });
+
+  it('opens a stream that was of use again soon after it broke, whatever it waited before', async () => {
+    const { clock, engine, opened, run, close } = createWorld();
+    const ended = run();
+    await clock.settle();
+    engine.failNext('events', new AgentContainersError('engine-unreachable', 'Connecting failed.'), 6);
+    engine.cutEvents(new Error('Reading events failed: connection lost.'));
+    await clock.run(120_000);
+    engine.addContainer({ id: 'c1' });
+    await clock.settle();
+    const before = clock.now() - FAKE_CLOCK_START;
+    engine.cutEvents(new Error('Reading events failed: connection lost.'));
+    await clock.run(5_000);
+    expect((opened.at(-1)?.at ?? 0) - before).toBe(500);
     close();
     await ended;
   });
@@ -195,8 +220,9 @@ describe('the event loop', () => {
       await clock.settle();
       return clock.advanceToNext();
     };
-    const [first = 0, second, third] = [await waitAfterCut(), await waitAfterCut(), await waitAfterCut()];
-    expect([second, third]).toEqual([2 * first, 4 * first]);
+    const first = await waitAfterCut();
+    expect(await waitAfterCut()).toBe(2 * first);
+    expect(await waitAfterCut()).toBe(4 * first);
     await clock.settle();
     engine.addContainer({ id: 'c1' });
     expect(await waitAfterCut()).toBe(500);

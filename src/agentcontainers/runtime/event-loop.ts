@@ -24,6 +24,9 @@ export function createEventLoop(rt: Runtime, listener: EventListener, random: ()
   // That a stream is open is known only from an event that came through it: Podman answers nothing before the first.
   let proven = false;
   let reported = false;
+  /** Failures in a row while listings worked, so that the engine itself is there. */
+  let failures = 0;
+  let wait = RECONNECT_FIRST;
   let lastEventAt = clock.now();
 
   function onEvent(containerId: string, at: number): void {
@@ -31,11 +34,13 @@ export function createEventLoop(rt: Runtime, listener: EventListener, random: ()
     if (reported) logger.info({}, 'Following the events of the engine works again.');
     proven = true;
     reported = false;
+    failures = 0;
+    wait = RECONNECT_FIRST;
     listener.onEvent(containerId);
   }
 
-  /** Reads one stream to its end. Resolves with true when it was of use, so that the next try need not wait long. */
-  async function follow(): Promise<boolean> {
+  /** Reads one stream to its end. */
+  async function follow(): Promise<void> {
     const scope = linkedScope(rt.closing);
     let silence: Timer | undefined;
     const watchSilence = (): void => {
@@ -48,11 +53,10 @@ export function createEventLoop(rt: Runtime, listener: EventListener, random: ()
         watchSilence();
         onEvent(event.containerId, event.at);
       }
-      return proven;
     } catch (error) {
       // A stream that was silent for so long may be a dead one: it is opened anew, and that is no failure.
-      if (scope.signal.aborted) return true;
-      throw error;
+      if (!scope.signal.aborted) throw error;
+      wait = RECONNECT_FIRST;
     } finally {
       silence?.stop();
       proven = false;
@@ -60,28 +64,30 @@ export function createEventLoop(rt: Runtime, listener: EventListener, random: ()
     }
   }
 
+  /** Says once that events cannot be followed. While listings fail too the engine is away, and the pass has said so. */
+  function report(failure: unknown): void {
+    if (reported || rt.store.state.observation.status !== 'ok') return;
+    // The first may be the end of an outage that is over by now.
+    if (++failures < 2) return;
+    logger.warn(
+      { err: failure },
+      `${errorMessage(failure)} Changes are seen with the next update until it works again.`,
+    );
+    reported = true;
+  }
+
   return {
     async run() {
-      let wait = RECONNECT_FIRST;
       while (!rt.closing.aborted) {
         let failure: unknown;
-        const wasOpen = await follow().catch((error: unknown) => {
-          failure = error;
-          return false;
-        });
-        wait = wasOpen ? RECONNECT_FIRST : Math.min(RECONNECT_LAST, wait * 2);
+        await follow().catch((error: unknown) => (failure = error));
         if (rt.closing.aborted) return;
         await sleep(clock, wait / 2 + (random() * wait) / 2, rt.closing, 'event stream').catch(() => {});
+        wait = Math.min(RECONNECT_LAST, wait * 2);
         if (rt.closing.aborted) return;
         listener.onGap();
         await rt.pass();
-        // While listings fail too, the engine is away, and the pass has said so.
-        if (failure === undefined || reported || rt.store.state.observation.status !== 'ok') continue;
-        logger.warn(
-          { err: failure },
-          `${errorMessage(failure)} Changes are seen with the next update until it works again.`,
-        );
-        reported = true;
+        if (failure !== undefined) report(failure);
       }
     },
     isHealthy: () => proven && rt.store.state.observation.status === 'ok',
