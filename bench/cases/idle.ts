@@ -5,6 +5,8 @@ import { readCounters, settled } from '../process-counters.ts';
 import type { Row } from '../row.ts';
 
 const SECONDS = 60;
+/** Events for a client that comes back are kept for a minute after the last one left. */
+const FEED_LINGERS_MS = 65_000;
 
 /** A daemon that has nothing to do, with 100 adopted dev containers whose sub-agents run. */
 export async function idle(context: BenchContext): Promise<Row[]> {
@@ -12,6 +14,8 @@ export async function idle(context: BenchContext): Promise<Row[]> {
   await assertChildrenAreCounted();
   const { ids } = await context.hundredRunning();
   const daemon = await context.daemonOfHundred();
+  say('Leaving the daemon alone…');
+  await sleep(FEED_LINGERS_MS);
   await settled(daemon.pid);
 
   let execs = 0;

@@ -16,7 +16,7 @@ export async function readConfigFile(configPath: string): Promise<ConfigSnapshot
     file = await open(configPath, constants.O_RDONLY | constants.O_NONBLOCK);
     const status = await file.stat();
     if (!status.isFile()) return invalid('not a regular file');
-    const bytes = await readAtMost(file, MAX_BYTES + 1);
+    const bytes = await readAtMost(file, status.size, MAX_BYTES + 1);
     if (bytes.length > MAX_BYTES) return invalid('larger than 1 MiB');
     let text: string;
     try {
@@ -44,11 +44,14 @@ export async function readConfigFile(configPath: string): Promise<ConfigSnapshot
   }
 }
 
-async function readAtMost(file: FileHandle, max: number): Promise<Buffer> {
-  const buffer = Buffer.allocUnsafe(max);
+/** Takes little more memory than the file is large: a pass can read a thousand configurations at the same time. */
+async function readAtMost(file: FileHandle, expected: number, max: number): Promise<Buffer> {
+  // One byte more than expected, to see the end of the file.
+  let buffer = Buffer.allocUnsafe(Math.min(max, expected + 1));
   let length = 0;
   while (length < max) {
-    const { bytesRead } = await file.read(buffer, length, max - length, null);
+    if (length === buffer.length) buffer = Buffer.concat([buffer], Math.min(max, 2 * length));
+    const { bytesRead } = await file.read(buffer, length, buffer.length - length, null);
     if (bytesRead === 0) break;
     length += bytesRead;
   }

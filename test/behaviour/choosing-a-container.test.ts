@@ -86,3 +86,17 @@ test('once the others are gone there are no candidates', async () => {
   expect((await only()).candidates).toBeUndefined();
   await end();
 });
+
+test('a config label counts as exact through a symlink, too: the newest of equals is taken', async () => {
+  const { only, end } = await begin({}, ({ addWorkspace, engine, configFiles }) => {
+    addWorkspace('/src/app');
+    configFiles.alias('/link', '/src/app');
+    engine.addContainer({ workspaceFolder: '/link', name: 'new', createdAt: LATER });
+    engine.addContainer({ workspaceFolder: '/src/app', name: 'old' });
+  });
+  expect(await only()).toMatchObject({
+    container: { name: 'new' },
+    candidates: [{ name: 'old', reason: 'it is older' }],
+  });
+  await end();
+});

@@ -203,3 +203,28 @@ test('a delete takes the log along, and the folder can be brought up anew under 
   expect(await only()).toMatchObject({ id, status: 'running', agent: { status: 'running' } });
   await end();
 });
+
+test.each(['running', 'exited'] as const)(
+  'a delete stops and removes all containers that mount the folder, also one that is %s',
+  async (state) => {
+    const { world, api, id, end } = await beginWithApp();
+    const second = world.engine.addContainer({ workspaceFolder: '/src/app', state, createdAt: 0 });
+    const impostor = world.engine.addContainer({ workspaceFolder: '/src/app', mounts: [] });
+    await world.clock.run(20);
+    const stopped: string[] = [];
+    world.engine.onContainerEnd((container, how) => {
+      if (how === 'stopped') stopped.push(container.name);
+    });
+    await api.remove(id);
+    await world.clock.run(1_000);
+    expect(stopped).toEqual(state === 'running' ? ['app-1', second.name] : ['app-1']);
+    // A label alone proves nothing: that one is neither ours to remove nor ours to run a sub-agent in.
+    expect(world.engine.containers().map(({ name }) => name)).toEqual([impostor.name]);
+    expect((await api.list()).devcontainers).toMatchObject([{ level: 'seen', container: { id: impostor.id } }]);
+    expect(world.subAgentClient.records).toEqual([]);
+    world.engine.remove(impostor.id);
+    await world.clock.run(20);
+    expect((await api.list()).devcontainers).toEqual([]);
+    await end();
+  },
+);

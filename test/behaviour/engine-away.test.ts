@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { AgentContainersError } from '../../src/index.ts';
-import { beginWithApp } from './support/story.ts';
+import { begin, beginWithApp } from './support/story.ts';
 
 const broken = () => new AgentContainersError('engine-request-failed', 'The engine answered 500.');
 
@@ -95,5 +95,69 @@ test('an old listing that arrives late does not undo what happened since', async
   expect(await done).toMatchObject({ status: 'succeeded' });
   expect(await only()).toMatchObject({ status: 'stopped', container: { state: 'exited' } });
   expect(new Set(seen)).toEqual(new Set(['stopped']));
+  await end();
+});
+
+test('an engine that goes is one line in the log, and one when it is back', async () => {
+  const { world, containerId, end } = await beginWithApp();
+  const before = world.logger.entries.length;
+  const told = () =>
+    world.logger.entries
+      .slice(before)
+      .filter(({ level }) => level !== 'debug')
+      .map(({ level, message }) => `${level}: ${message}`);
+  const lost = 'error: Connecting to the container engine failed: it is down. Start it again.';
+  world.engine.goDown();
+  await world.clock.run(5 * 60_000);
+  expect(told()).toEqual([lost]);
+
+  world.engine.comeBack();
+  await world.clock.run(60_000);
+  world.engine.addContainer({ name: 'new' });
+  await world.clock.run(60_000);
+  expect(told()).toEqual([lost, 'info: Listing containers works again.']);
+  expect(world.subAgentLauncher.running(containerId)).toHaveLength(1);
+  await end();
+});
+
+test('each time that an engine without any events goes, and comes back, is one line', async () => {
+  const { world, end } = await begin();
+  for (let outage = 1; outage <= 3; outage++) {
+    world.engine.goDown();
+    await world.clock.run(5 * 60_000);
+    expect(world.logger.messages('error')).toHaveLength(outage);
+    world.engine.comeBack();
+    await world.clock.run(5 * 60_000);
+    expect(world.logger.messages('info')).toHaveLength(outage);
+  }
+  expect(world.logger.messages('warn')).toEqual([]);
+  await end();
+});
+
+test('an event stream that fails while listings work is tried ever more rarely, and told of once', async () => {
+  const { world, api, end } = await beginWithApp();
+  world.engine.failNext('events', broken(), 10_000);
+  world.engine.cutEvents();
+  const before = { ...world.engine.calls };
+  await world.clock.run(10 * 60_000);
+  // 30 s at the most between two tries, with jitter half of that.
+  expect(world.engine.calls.events - before.events).toBeGreaterThanOrEqual(20);
+  expect(world.engine.calls.events - before.events).toBeLessThanOrEqual(50);
+  expect(world.engine.calls.listContainers - before.listContainers).toBeLessThanOrEqual(120);
+  expect(world.logger.messages('warn')).toEqual([expect.stringContaining('The engine answered 500.')]);
+  expect(world.logger.messages('error')).toEqual([]);
+  expect((await api.list()).devcontainers).toMatchObject([{ status: 'running', agent: { status: 'running' } }]);
+  await end();
+});
+
+test('an event stream that is not open yet does not make the safety net slower', async () => {
+  const { world, api, end } = await beginWithApp({ arrange: ({ engine }) => void engine.hang('events') });
+  expect(world.engine.openEventStreams).toBe(0);
+  for (const name of ['one', 'two', 'three', 'four', 'five']) {
+    world.engine.addContainer({ name });
+    await world.clock.run(10_000);
+    expect((await api.list()).containers.map((container) => container.name)).toContain(name);
+  }
+  expect(world.engine.openEventStreams).toBe(0);
   await end();
 });

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { begin, beginWithApp, restarted } from './support/story.ts';
+import { APP, begin, beginWithApp, restarted } from './support/story.ts';
 
 test.each([
   ['with a slash at its end', '/src/app/', undefined],
@@ -99,5 +99,14 @@ test('a name from the manifest is kept', async () => {
     },
   );
   expect(await only()).toMatchObject({ name: 'given', agent: { name: 'given' } });
+  await end();
+});
+
+test('a config label that is empty is as none', async () => {
+  const { only, end } = await begin({}, ({ addWorkspace, engine }) => {
+    addWorkspace('/src/app');
+    engine.addContainer({ workspaceFolder: '/src/app', labels: { 'devcontainer.config_file': '' } });
+  });
+  expect(await only()).toMatchObject({ configPath: APP.configPath, agent: { status: 'running' } });
   await end();
 });

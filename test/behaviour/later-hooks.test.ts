@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { createGate } from '../../src/testing/index.ts';
-import { APP, beginWithApp } from './support/story.ts';
+import { APP, begin, beginWithApp, CONFIG } from './support/story.ts';
 
 test('a devcontainer is running as soon as a hook after waitFor begins, while that hook goes on', async () => {
   const gate = createGate();
@@ -147,5 +147,30 @@ test('a stop cancels the later hooks of an up and waits for their end', async ()
   expect(await done).toMatchObject({ status: 'succeeded' });
   expect(await only()).toMatchObject({ status: 'stopped' });
   expect((await only()).error).toBeUndefined();
+  await end();
+});
+
+test('later hooks take no room from other ups', async () => {
+  const beforeReady = createGate();
+  const { world, api, end } = await begin({ maxUps: 1 }, ({ addWorkspace, cli }) => {
+    for (const folder of ['/src/a', '/src/b']) {
+      addWorkspace(folder);
+      cli.onUp({ workspaceFolder: folder, configPath: `${folder}/${CONFIG}` }, async (up) => {
+        const { id } = up.createContainer();
+        await up.wait(beforeReady);
+        up.ready();
+        await up.wait(createGate());
+        return up.success(id);
+      });
+    }
+  });
+  const a = await api.create({ workspaceFolder: '/src/a' });
+  const b = await api.create({ workspaceFolder: '/src/b' });
+  await world.clock.settle();
+  expect(world.cli.running).toEqual(['/src/a']);
+  beforeReady.open();
+  await world.clock.settle();
+  expect(world.cli.running).toEqual(['/src/a', '/src/b']);
+  for (const { done } of [a, b]) expect(await done).toMatchObject({ status: 'succeeded' });
   await end();
 });

@@ -147,3 +147,55 @@ test('a control plane that hangs at the start holds up neither the first listing
   expect(world.subAgentClient.deleted).toEqual([]);
   await end();
 });
+
+test('a name that is edited while the sub-agent runs reaches entry, record and process at once', async () => {
+  const { world, only, id, end } = await beginWithApp();
+  const before = (await only()).subAgentId ?? '';
+  const renamed = { image: 'agentcontainers-base:1', customizations: { agentcontainers: { name: 'renamed' } } };
+  world.cli.readsConfiguration(APP, { customizations: [renamed.customizations] });
+  world.configFiles.write('/src/app', CONFIG, renamed);
+  await world.clock.settle();
+
+  const [record] = world.subAgentClient.records;
+  expect(world.subAgentClient.records).toMatchObject([{ name: 'renamed' }]);
+  expect(world.subAgentClient.deleted).toEqual([before]);
+  expect(await only()).toMatchObject({
+    id,
+    name: 'renamed',
+    subAgentId: record?.id,
+    agent: { id: record?.id, name: 'renamed', status: 'running' },
+  });
+  // One process, and it has the token of the record that there is.
+  expect(world.subAgentLauncher.running().map(({ request }) => request.env)).toMatchObject([
+    {
+      AGENTCONTAINERS_NAME: 'renamed',
+      AGENTCONTAINERS_ID: record?.id,
+      AGENTCONTAINERS_TOKEN: world.subAgentClient.created.at(-1)?.token,
+    },
+  ]);
+  await world.clock.run(10 * 60_000);
+  expect(world.subAgentClient.calls.create).toBe(2);
+  await end();
+});
+
+test('a name that is edited during an injection is the one that entry and record have afterwards', async () => {
+  const { world, only, end } = await begin({}, ({ addWorkspace, engine }) => {
+    addWorkspace('/src/app');
+    engine.addContainer({ workspaceFolder: '/src/app', state: 'exited', name: 'app-1' });
+  });
+  const launch = world.subAgentLauncher.hang('launch');
+  world.engine.start('app-1');
+  await world.clock.run(20);
+  expect(launch.waiting).toBe(1);
+  world.configFiles.write('/src/app', CONFIG, {
+    image: 'agentcontainers-base:1',
+    customizations: { agentcontainers: { name: 'renamed' } },
+  });
+  await world.clock.settle();
+  launch.open();
+  await world.clock.settle();
+  expect(await only()).toMatchObject({ name: 'renamed', agent: { name: 'renamed', status: 'running' } });
+  expect(world.subAgentClient.records).toMatchObject([{ name: 'renamed' }]);
+  expect(world.subAgentLauncher.running()).toHaveLength(1);
+  await end();
+});

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { PersistedState, StateStorage } from '../../src/index.ts';
-import { createGate, createMemoryStorage, createTestWorld } from '../../src/testing/index.ts';
+import { createGate, createMemoryStorage, createTestWorld, FAKE_CLOCK_START } from '../../src/testing/index.ts';
 import type { TestWorld } from '../../src/testing/index.ts';
 import { APP, begin, beginWithApp, CONFIG, restarted, tell } from './support/story.ts';
 
@@ -204,4 +204,53 @@ test('a state from elsewhere, with what is not there any more, does no harm', as
   expect(await story.only()).toMatchObject({ workspaceFolder: '/gone', status: 'stopped', dirty: false });
   expect(world.logger.messages('error')).toEqual([]);
   await story.end();
+});
+
+test('a restart while the engine is away forgets nothing', async () => {
+  const first = await beginWithApp({ workspace: { config: { image: 'a' } } });
+  const { name, id } = await first.only();
+  await first.end();
+  first.world.engine.goDown();
+  const second = tell(first.world);
+  await second.api.start();
+  await second.end();
+  first.world.engine.comeBack();
+  // A touch: only what was remembered tells that the container was made from this.
+  await first.world.clock.run(5_000);
+  first.world.configFiles.write('/src/app', CONFIG, { image: 'a' });
+  const third = await restarted(second);
+  expect(await third.only()).toMatchObject({ id, name, status: 'running', dirty: false, agent: { status: 'running' } });
+  await third.end();
+});
+
+const IGNORED = { image: 'x', customizations: { agentcontainers: { ignore: true } } };
+
+test.each([
+  ['was there from the beginning', IGNORED, 0],
+  ['was there from the beginning, in a file newer than the container', IGNORED, 60_000],
+  ['came by an edit', { image: 'x' }, 0],
+])('an opt-out that %s holds over a kill with a file that broke meanwhile', async (_what, config, age) => {
+  const first = await beginWithApp({
+    workspace: { config },
+    container: { createdAt: FAKE_CLOCK_START - age },
+  });
+  first.world.configFiles.write('/src/app', CONFIG, IGNORED);
+  await first.world.clock.settle();
+  expect((await first.only()).agent).toBeUndefined();
+  const left = await leftBy(first.world);
+  await first.end();
+  const delivered = first.world.subAgentLauncher.calls.deliver;
+
+  first.world.configFiles.breakAt('/src/app', CONFIG);
+  const second = tell(first.world, { storage: createMemoryStorage(left) });
+  await second.api.start();
+  await second.world.clock.run(70_000);
+  expect((await second.only()).agent).toBeUndefined();
+  expect(second.world.subAgentLauncher.calls.deliver).toBe(delivered);
+
+  // Whoever mends the file and takes the opt-out away has a sub-agent again.
+  second.world.configFiles.write('/src/app', CONFIG, { image: 'x' });
+  await second.world.clock.settle();
+  expect(await second.only()).toMatchObject({ agent: { status: 'running' } });
+  await second.end();
 });

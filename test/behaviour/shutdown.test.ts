@@ -194,3 +194,56 @@ test('subscribers are not told of anything after a close', async () => {
   expect(told).toBe(0);
   await end();
 });
+
+test('a close during the first pass leaves nothing', async () => {
+  const world = createTestWorld();
+  const { api, end } = tell(world);
+  const gate = world.engine.hang('listContainers');
+  const started = api.start();
+  const refusal = api.list().catch((error: unknown) => error);
+  await gate.reached();
+  await api.close();
+  await started;
+  await world.clock.settle();
+  expect(await refusal).toMatchObject({ code: 'api-closed' });
+  expect(world.clock.pending()).toEqual([]);
+  await end();
+});
+
+test('a close ends commands that run in containers', async () => {
+  const { world, api, id, end } = await beginWithApp({
+    arrange: ({ engine }) =>
+      engine.onExec(
+        ['sleep'],
+        ({ signal }) => new Promise((resolve) => signal.addEventListener('abort', () => resolve(0))),
+      ),
+  });
+  const stay = new AbortController();
+  const sessions = [
+    await api.exec(id, { argv: ['sleep'] }),
+    await api.exec(id, { argv: ['sleep'], signal: stay.signal }),
+  ];
+  expect(world.engine.openExecs).toHaveLength(2);
+  await api.close();
+  for (const { exited } of sessions) expect(await exited).toMatchObject({ exitCode: null });
+  await world.clock.settle();
+  expect(world.engine.openExecs).toEqual([]);
+  await end();
+});
+
+test.each(['without a signal', 'with a signal of its caller'])(
+  'a close gives up a command that is not running yet, asked for %s',
+  async (how) => {
+    const { world, api, id, end } = await beginWithApp();
+    const gate = world.engine.hang('inspectContainer');
+    const stay = new AbortController();
+    const refusal = api
+      .exec(id, { argv: ['true'], ...(how === 'without a signal' ? {} : { signal: stay.signal }) })
+      .catch((error: unknown) => error);
+    await gate.reached();
+    await api.close();
+    await end();
+    expect(await refusal).toMatchObject({ code: 'cancelled' });
+    expect(world.engine.calls.exec).toBe(0);
+  },
+);

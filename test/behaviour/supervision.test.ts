@@ -155,3 +155,51 @@ test('one injection that hangs holds up neither the others nor the list nor late
   expect(await byName('a')).toMatchObject({ agent: { status: 'running' } });
   await end();
 });
+
+test('a refresh waits for the injections that its pass began, not for those that begin later', async () => {
+  const gates = { a: createGate(), b: createGate() };
+  const { world, api, byName, afterEvent, end } = await begin({}, ({ addWorkspace, engine, subAgentLauncher }) => {
+    for (const name of ['a', 'b'] as const) addWorkspace(`/src/${name}`);
+    subAgentLauncher.onDeliver(async ({ containerId, signal }) => {
+      await gates[engine.container(containerId).name as 'a' | 'b'].wait(signal);
+      return { path: '/agent', way: 'archive' };
+    });
+  });
+  world.engine.addContainer({ workspaceFolder: '/src/a', name: 'a' });
+  let answered = false;
+  const refresh = api.refresh().finally(() => {
+    answered = true;
+  });
+  await world.clock.settle();
+  world.engine.addContainer({ workspaceFolder: '/src/b', name: 'b' });
+  await afterEvent();
+  expect([gates.a.waiting, gates.b.waiting, answered]).toEqual([1, 1, false]);
+  gates.a.open();
+  await world.clock.settle();
+  expect(answered).toBe(true);
+  expect(await byName('a')).toMatchObject({ agent: { status: 'running' } });
+  expect(await byName('b')).toMatchObject({ agent: { status: 'starting' } });
+  await refresh;
+  await end();
+});
+
+test('injections that hang again and again hold up a refresh for at most the deadline of one', async () => {
+  const { world, api, end } = await begin({}, ({ addWorkspace, engine, subAgentLauncher }) => {
+    for (const name of ['a', 'b', 'c']) addWorkspace(`/src/${name}`);
+    engine.addContainer({ workspaceFolder: '/src/a' });
+    subAgentLauncher.hang('deliver');
+  });
+  await world.clock.run(5_000);
+  world.engine.addContainer({ workspaceFolder: '/src/b' });
+  await world.clock.run(5_000);
+  world.engine.addContainer({ workspaceFolder: '/src/c' });
+  await world.clock.run(1_000);
+  let answered = false;
+  const refresh = api.refresh().finally(() => {
+    answered = true;
+  });
+  await world.clock.run(15_000);
+  expect(answered).toBe(true);
+  await refresh;
+  await end();
+});

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { AgentContainersError } from '../../src/index.ts';
-import { createTestWorld } from '../../src/testing/index.ts';
+import { createGate, createTestWorld } from '../../src/testing/index.ts';
+import type { FakeConfigFiles } from '../../src/testing/index.ts';
 import { begin, beginWithApp, tell } from './support/story.ts';
 
 const broken = (text = 'The engine answered 500.') => new AgentContainersError('engine-request-failed', text);
@@ -166,3 +167,71 @@ test('a listener that throws does not stop the others', async () => {
   expect(world.logger.messages('error')).toEqual(['A listener threw; the others go on.']);
   await end();
 });
+
+test('a container that cannot be inspected is listed all the same, and so are the others', async () => {
+  const { world, api, end } = await begin({ adopt: 'roots', roots: ['/src'] }, ({ addWorkspace, engine }) => {
+    addWorkspace('/src/app');
+    engine.addContainer({ workspaceFolder: '/src/app' });
+    const sick = engine.addContainer({ workspaceFolder: '/other/sick' });
+    const inspect = engine.inspectContainer;
+    engine.inspectContainer = (id, signal) => (id === sick.id ? Promise.reject(broken()) : inspect(id, signal));
+  });
+  expect((await api.list()).devcontainers).toMatchObject([
+    { workspaceFolder: '/other/sick', status: 'running', level: 'seen' },
+    { workspaceFolder: '/src/app', status: 'running', agent: { status: 'running' } },
+  ]);
+  expect(world.logger.messages('error')).toEqual([]);
+  await end();
+});
+
+test('a container whose inspection hangs delays the list once, by 5 s', async () => {
+  const { world, api, containerId, afterEvent, end } = await beginWithApp({
+    options: { adopt: 'roots', roots: ['/src'] },
+  });
+  const sick = world.engine.addContainer({ workspaceFolder: '/other/sick', name: 'sick' });
+  const inspect = world.engine.inspectContainer;
+  const hung = createGate();
+  world.engine.inspectContainer = (id, signal) =>
+    id === sick.id ? hung.wait(signal).then(() => inspect(id, signal)) : inspect(id, signal);
+  await world.clock.run(5_020);
+  expect((await api.list()).containers.map(({ name }) => name)).toEqual(['sick', 'app-1']);
+  world.engine.stop(containerId);
+  await afterEvent();
+  expect((await api.list()).devcontainers).toMatchObject([{ status: 'running' }, { name: 'app', status: 'stopped' }]);
+  await end();
+});
+
+test.each(['realDirectory', 'canonicalKey', 'watchDirectories', 'read'] as const)(
+  'a folder where %s hangs delays the list once, by 5 s at the most',
+  async (call) => {
+    const { world, byName, containerId, afterEvent, end } = await beginWithApp();
+    hangAt(world.configFiles, call, '/src/slow');
+    world.engine.addContainer({ workspaceFolder: '/src/slow', name: 'slow' });
+    world.cli.readsConfiguration('/src/slow');
+    await world.clock.run(5_020);
+    expect(await byName('app')).toMatchObject({ status: 'running', agent: { status: 'running' } });
+    world.engine.stop(containerId);
+    await afterEvent();
+    expect(await byName('app')).toMatchObject({ status: 'stopped' });
+
+    // Nor later on, whatever is looked at anew.
+    await world.clock.run(10 * 60_000);
+    world.engine.start(containerId);
+    await afterEvent();
+    expect(await byName('app')).toMatchObject({ status: 'running', agent: { status: 'running' } });
+    expect(world.logger.messages('error')).toEqual([]);
+    await end();
+  },
+);
+
+/** As a network mount does whose server is gone: calls for what lies in `folder` are never answered. */
+function hangAt(
+  files: FakeConfigFiles,
+  call: 'realDirectory' | 'canonicalKey' | 'watchDirectories' | 'read',
+  folder: string,
+): void {
+  const answer = files[call] as (...args: unknown[]) => Promise<unknown>;
+  const hangs = (...args: unknown[]): Promise<unknown> =>
+    JSON.stringify(args).includes(folder) ? new Promise(() => {}) : answer(...args);
+  Object.assign(files, { [call]: hangs });
+}

@@ -300,7 +300,7 @@ describe('hooks', () => {
   it('a build that fails leaves an error and no container, and works once it is mended', async () => {
     const folder = await engine.copyFixture('dockerfile');
     const dockerfile = join(folder, '.devcontainer/Dockerfile');
-    await writeFile(dockerfile, 'FROM agentcontainers-base:1\nRUN echo the build broke >&2; exit 5\n');
+    await writeFile(dockerfile, `FROM agentcontainers-base:1\nRUN echo ${engine.prefix} broke >&2; exit 5\n`);
     const { operation, done } = await library.api.create({ workspaceFolder: folder });
     const ended = await done;
     expect(ended.status).toBe('failed');
@@ -308,7 +308,11 @@ describe('hooks', () => {
     const failed = await library.api.get(operation.devcontainerId);
     expect(failed).toMatchObject({ status: 'error', error: ended.error });
     expect(failed.container).toBeUndefined();
-    expect(await library.logText(failed.id)).toContain('the build broke');
+    expect(await library.logText(failed.id)).toContain(`${engine.prefix} broke`);
+    // The engine's builder leaves the container of the failed step, without a label by which it could be found.
+    const rows = (await engine.docker('ps', '-a', '--no-trunc', '--format', '{{.ID}} {{.Command}}')).split('\n');
+    const left = rows.filter((row) => row.includes(engine.prefix) && row.includes('broke'));
+    for (const row of left) await engine.docker('rm', row.split(' ', 1)[0] ?? '');
 
     await writeFile(dockerfile, 'FROM agentcontainers-base:1\n');
     const { devcontainer } = await library.up(folder);

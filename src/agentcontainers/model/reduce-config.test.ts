@@ -73,17 +73,17 @@ describe('a configuration that was read', () => {
     const { scenario, read } = runningScenario();
     scenario.observe([containerOf('c1'), containerOf('c2', { workspaceFolder: '/w/b' })]);
     expect(scenario.entry('/w/b').name).toBe('b');
-    expect(typesOf(read(readingOf('one', { name: 'b' })))).toEqual(['refresh']);
+    expect(typesOf(read(readingOf('one', { name: 'b' })))).toEqual(['refresh', 'persist']);
     expect(scenario.entry()).toMatchObject({ name: 'b', nameSource: 'chosen' });
     read(readingOf('one'));
     expect(scenario.entry()).toMatchObject({ name: 'a', nameSource: 'folder' });
   });
 
-  it('asks for a pass when the opt-out changes, but not of an entry that a job owns', () => {
+  it('keeps an opt-out that changed and asks for a pass, but not of an entry that a job owns', () => {
     const { scenario, read } = runningScenario();
-    expect(typesOf(read(readingOf('one', { ignored: true })))).toEqual(['refresh']);
+    expect(typesOf(read(readingOf('one', { ignored: true })))).toEqual(['refresh', 'persist']);
     scenario.stop('job');
-    expect(read(readingOf('one', { ignored: false }))).toEqual([]);
+    expect(typesOf(read(readingOf('one', { ignored: false })))).toEqual(['persist']);
     expect(scenario.entry().ignored).toBe(false);
   });
 

@@ -15,7 +15,10 @@ export function reduceConfigRead(
   if (entry === before) return [state, []];
   const next = withEntry(state, entry);
   const policyChanged = entry.ignored !== before.ignored || entry.name !== before.name;
-  return [next, policyChanged && !isTransitioning(entry.phase) ? [{ type: 'refresh', reason: 'configuration' }] : []];
+  if (!policyChanged) return [next, []];
+  // Kept at once: after a restart it must hold also while the file cannot be read.
+  const persist: Effect = { type: 'persist' };
+  return [next, isTransitioning(entry.phase) ? [persist] : [{ type: 'refresh', reason: 'configuration' }, persist]];
 }
 
 /** A file that is broken or away keeps the last good fingerprint, name and opt-out. */

@@ -126,7 +126,9 @@ function reconcile(
 
   const [decided, agentEffects] = decideAgent(state, entry, event.at, `${event.passId}/${entry.id}`);
   effects.push(...agentEffects);
-  if (decided.made !== before.made || decided.intent !== before.intent) effects.push({ type: 'persist' });
+  const policyChanged = decided.ignored !== before.ignored || decided.name !== before.name;
+  if (decided.made !== before.made || decided.intent !== before.intent || policyChanged)
+    effects.push({ type: 'persist' });
   return [reuse(before, decided), effects];
 }
 

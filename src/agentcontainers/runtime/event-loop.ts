@@ -66,9 +66,9 @@ export function createEventLoop(rt: Runtime, listener: EventListener, random: ()
 
   /** Says once that events cannot be followed. While listings fail too the engine is away, and the pass has said so. */
   function report(failure: unknown): void {
-    if (reported || rt.store.state.observation.status !== 'ok') return;
     // The first may be the end of an outage that is over by now.
-    if (++failures < 2) return;
+    failures = rt.store.state.observation.status === 'ok' ? failures + 1 : 0;
+    if (reported || failures < 2) return;
     logger.warn(
       { err: failure },
       `${errorMessage(failure)} Changes are seen with the next update until it works again.`,

@@ -1,5 +1,6 @@
 import { linkedScope } from '../../async/abort.ts';
 import { AgentContainersError } from '../../errors.ts';
+import type { Entry } from '../model/state.ts';
 import type { ExecSession, ExecSpec } from '../ports.ts';
 import { remoteEnvironment } from './remote-environment.ts';
 import type { Runtime } from './runtime.ts';
@@ -18,22 +19,28 @@ export async function execInDevcontainer(
       details: { detail: `Start it with: agentcontainers start ${entry.name}` },
     });
   }
-  const signal = spec.signal ?? rt.closing;
-  const containerId = entry.link.id;
-  const details = await rt.ports.engine.inspectContainer(containerId, signal);
-  const configuration = await rt.configurations.read(entry, details.imageId, containerId, signal);
-  const environment = Object.entries(remoteEnvironment(configuration.remoteEnv, details.env));
-  // A session belongs to the library: it ends when that closes.
+  // A session belongs to the library, from its preparation on: it ends when that closes.
   const scope = linkedScope(spec.signal, rt.closing);
-  const session = rt.ports.engine.exec({
+  const session = open(rt, entry, entry.link.id, { ...spec, signal: scope.signal });
+  const release = (): void => scope.release();
+  session.then(({ exited }) => exited.then(release, release), release);
+  return session;
+}
+
+async function open(
+  rt: Runtime,
+  entry: Entry,
+  containerId: string,
+  spec: Omit<ExecSpec, 'containerId'> & { readonly signal: AbortSignal },
+): Promise<ExecSession> {
+  const details = await rt.ports.engine.inspectContainer(containerId, spec.signal);
+  const configuration = await rt.configurations.read(entry, details.imageId, containerId, spec.signal);
+  const environment = Object.entries(remoteEnvironment(configuration.remoteEnv, details.env));
+  return rt.ports.engine.exec({
     ...spec,
     containerId,
     user: spec.user ?? configuration.remoteUser,
     workingDir: spec.workingDir ?? configuration.workspaceFolder,
     env: [...environment.map(([name, value]) => `${name}=${value}`), ...(spec.env ?? [])],
-    signal: scope.signal,
   });
-  const release = (): void => scope.release();
-  session.then(({ exited }) => exited.then(release, release), release);
-  return session;
 }

@@ -25,6 +25,8 @@ export interface Observer {
 export function createObserver(rt: Runtime, claims: ContainerClaims, details: ContainerDetailsCache): Observer {
   const { clock, engine, logger, newId } = rt.ports;
   let lastFailure: string | undefined;
+  /** Entries whose file did not come in time; the watcher loop goes on asking for it, no pass waits for it again. */
+  const late = new Set<string>();
 
   async function list(startRevision: number, signal: AbortSignal): Promise<void> {
     const listed = await raceAbort(engine.listContainers({ labels: [], signal }), signal);
@@ -45,6 +47,7 @@ export function createObserver(rt: Runtime, claims: ContainerClaims, details: Co
       const known = entries.get(claim.entryId);
       if (claim.proven && adopts && (!known || known.level === 'seen')) wanted.set(claim.entryId, claim.key);
     }
+    for (const id of late) if (!wanted.delete(id)) late.delete(id);
     const readings = new Map<string, ConfigReading>();
     await Promise.all(
       [...wanted].map(async ([id, key]) => {
@@ -53,6 +56,7 @@ export function createObserver(rt: Runtime, claims: ContainerClaims, details: Co
           readings.set(id, await bounded(clock, FOLDER_TIMEOUT, what, rt.closing, () => readConfig(rt.ports, key)));
         } catch (error) {
           rt.closing.throwIfAborted();
+          late.add(id);
           logger.warn({ err: error, devcontainer: id }, errorMessage(error));
         }
       }),

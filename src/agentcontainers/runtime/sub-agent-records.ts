@@ -1,4 +1,4 @@
-import { deadlineScope, raceAbort } from '../../async/abort.ts';
+import { bounded, deadlineScope, raceAbort } from '../../async/abort.ts';
 import { AgentContainersError, errorMessage, isAgentContainersError } from '../../errors.ts';
 import { CLEANUP_TIMEOUT } from '../constants.ts';
 import { folderNames } from '../model/names.ts';
@@ -66,7 +66,6 @@ async function createNamed(rt: Runtime, entry: Entry, spec: SubAgentSpec, signal
     return createToItsEnd(rt, wish);
   });
   const { id, directory } = created.record;
-  rt.tokens.set(id, { token: created.token, spec: specKey(spec.name, spec) });
   rt.store.dispatch({ type: 'subAgentCreated', id: entry.id, record: { id, name: spec.name, directory } });
   signal.throwIfAborted();
   return created;
@@ -96,7 +95,11 @@ async function createToItsEnd(
   spec: SubAgentSpec & { readonly id?: string | undefined },
 ): Promise<Registration> {
   const scope = deadlineScope(rt.ports.clock, CLEANUP_TIMEOUT, 'Registering the sub-agent');
-  const registration = rt.ports.subAgentClient.create(spec, scope.signal);
+  const registration = rt.ports.subAgentClient.create(spec, scope.signal).then((created) => {
+    // Ours from the moment of the answer on: who waits for registrations looks right after it.
+    rt.tokens.set(created.record.id, { token: created.token, spec: specKey(spec.name, spec) });
+    return created;
+  });
   rt.registrations.add(registration);
   try {
     return await registration;
@@ -121,21 +124,19 @@ function specKey(name: string, spec: Omit<SubAgentSpec, 'name'>): string {
 /** At start: records that this process does not know are left from one that died. Failure is logged only. */
 export async function deleteUnknownRecords(rt: Runtime): Promise<void> {
   const { clock, logger, subAgentClient } = rt.ports;
-  const scope = deadlineScope(clock, CLEANUP_TIMEOUT, 'Cleaning up sub-agent records', rt.closing);
+  const what = 'Cleaning up sub-agent records';
   try {
-    const records = await raceAbort(subAgentClient.list(scope.signal), scope.signal);
-    // A record that is being made may be in the list before we know that it is ours.
+    const records = await bounded(clock, CLEANUP_TIMEOUT, what, rt.closing, (signal) => subAgentClient.list(signal));
+    // A record that is being made may be in the list before we know that it is ours. The wait for it has a deadline of
+    // its own, so that one registration without an answer does not use up the time for all others.
     await Promise.allSettled(rt.registrations);
     for (const { id, name } of records) {
       if (isHeld(rt, id)) continue;
-      await raceAbort(subAgentClient.delete(id, scope.signal), scope.signal);
+      await bounded(clock, CLEANUP_TIMEOUT, what, rt.closing, (signal) => subAgentClient.delete(id, signal));
       logger.info({ recordId: id, name }, 'Deleted the record of a sub-agent that this process does not know.');
     }
   } catch (error) {
-    if (!rt.closing.aborted)
-      logger.warn({ err: error }, `Cleaning up sub-agent records failed: ${errorMessage(error)}`);
-  } finally {
-    scope.release();
+    if (!rt.closing.aborted) logger.warn({ err: error }, `${what} failed: ${errorMessage(error)}`);
   }
 }
 

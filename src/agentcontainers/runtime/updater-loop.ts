@@ -46,9 +46,8 @@ export function createUpdaterLoop(
       ticker = clock.tickerFunc(
         limits.updateIntervalMs,
         async () => {
-          // Compared with the clock, so that a tick after the machine slept always leads to a pass.
-          const due = lastPassAt + limits.updateIntervalMs * (isQuiet() ? QUIET_FACTOR : 1);
-          if (clock.now() < due) return;
+          // Compared with the clock, so that the first tick after the machine slept always leads to a pass.
+          if (isQuiet() && clock.now() < lastPassAt + limits.updateIntervalMs * QUIET_FACTOR) return;
           await pass();
           await onTick();
         },

@@ -1,7 +1,7 @@
 import { deadlineScope } from '../../../async/abort.ts';
 import { AgentContainersError, errorMessage, type ErrorCode } from '../../../errors.ts';
 import { ENGINE_TIMEOUT } from '../../constants.ts';
-import { LABEL } from '../../model/container.ts';
+import { LABEL, type Container } from '../../model/container.ts';
 import type { EffectMap } from '../../model/effects.ts';
 import type { Entry } from '../../model/state.ts';
 import type { Runtime } from '../runtime.ts';
@@ -27,7 +27,7 @@ export async function deleteDevcontainer(rt: Runtime, { id, jobId, volumes }: Ef
 
   try {
     await endWhatRuns(rt, id);
-    await stopContainers(rt, entry);
+    await stopContainers(rt, entry, allContainersOf(rt, entry));
   } catch (error) {
     return ended(failure('stop-failed', 'An error occurred stopping the container', error));
   }
@@ -53,15 +53,10 @@ function failure(code: ErrorCode, message: string, cause: unknown): AgentContain
 async function removeContainers(rt: Runtime, entry: Entry, volumes: boolean): Promise<void> {
   const { clock, engine, logSink } = rt.ports;
   const project = entry.link?.labels[LABEL.composeProject];
-  // The others that claim it too: left behind they would be the same devcontainer again.
-  const others = rt.store.state.containers.filter(({ id }) =>
-    entry.candidates.some(({ containerId }) => containerId === id),
-  );
-  const containers = [...containersOf(rt, entry), ...others];
   const scope = deadlineScope(clock, ENGINE_TIMEOUT, 'Removing the container');
   try {
     await Promise.all(
-      containers.map((container) => {
+      allContainersOf(rt, entry).map((container) => {
         logSink.append(entry.id, `Removing ${container.name}\n`);
         return engine.removeContainer(container.id, { volumes, force: true, signal: scope.signal });
       }),
@@ -72,6 +67,16 @@ async function removeContainers(rt: Runtime, entry: Entry, volumes: boolean): Pr
   } finally {
     scope.release();
   }
+}
+
+/** Its container, those of its compose project, and the others that claim it: left behind they would be it again. */
+function allContainersOf(rt: Runtime, entry: Entry): Container[] {
+  const own = containersOf(rt, entry);
+  const others = rt.store.state.containers.filter(
+    ({ id }) =>
+      entry.candidates.some(({ containerId }) => containerId === id) && !own.some((container) => container.id === id),
+  );
+  return [...own, ...others];
 }
 
 async function deleteRecordOf(rt: Runtime, id: string): Promise<void> {

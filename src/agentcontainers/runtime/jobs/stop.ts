@@ -28,7 +28,7 @@ async function stopped(rt: Runtime, id: string): Promise<AgentContainersError | 
   if (!entry) return undefined;
   try {
     await endWhatRuns(rt, id);
-    await stopContainers(rt, entry);
+    await stopContainers(rt, entry, containersOf(rt, entry));
     return undefined;
   } catch (error) {
     rt.ports.logger.error({ err: error, devcontainer: id }, errorMessage(error));
@@ -42,11 +42,11 @@ export async function endWhatRuns(rt: Runtime, id: string): Promise<void> {
   await Promise.all([rt.tails.end(id, 'superseded'), rt.supervision.endOf(id)]);
 }
 
-export async function stopContainers(rt: Runtime, entry: Entry): Promise<void> {
+export async function stopContainers(rt: Runtime, entry: Entry, containers: readonly Container[]): Promise<void> {
   const { clock, engine, logSink } = rt.ports;
   const graceSeconds = rt.limits.stopGraceSeconds;
   await Promise.all(
-    containersOf(rt, entry).map(async (container) => {
+    containers.map(async (container) => {
       logSink.append(entry.id, `Stopping ${container.name}\n`);
       const scope = deadlineScope(clock, graceSeconds * 1000 + ENGINE_TIMEOUT, `Stopping ${container.name}`);
       try {
