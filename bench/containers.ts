@@ -38,7 +38,12 @@ export async function createFleet(engine: BenchEngine, cleanup: Cleanup): Promis
   const remove = async (container: string): Promise<void> => {
     await engine.call('DELETE', `/containers/${container}?force=true&v=true`, undefined, [404, 409]);
   };
+  let disposed = false;
+  const creating = new Set<Promise<unknown>>();
   const dispose = cleanup.add('the containers', async () => {
+    // After Ctrl-C containers are still being made.
+    disposed = true;
+    await Promise.allSettled(creating);
     const filters = encodeURIComponent(JSON.stringify({ label: [label] }));
     const left = (await engine.call('GET', `/containers/json?all=true&filters=${filters}`)) as { Id: string }[];
     await inParallel(left, ({ Id }) => remove(Id));
@@ -60,7 +65,8 @@ export async function createFleet(engine: BenchEngine, cleanup: Cleanup): Promis
     async create(folder, name) {
       // Where the devcontainer CLI takes the workspace to be.
       const target = `/workspaces/${basename(folder.path)}`;
-      const created = (await engine.call('POST', `/containers/create?name=ac-bench-${id}-${name}`, {
+      if (disposed) throw new Error('Making a container failed: the benchmark is ending.');
+      const call = engine.call('POST', `/containers/create?name=ac-bench-${id}-${name}`, {
         Image: BASE_IMAGE,
         Cmd: COMMAND,
         Labels: {
@@ -70,7 +76,9 @@ export async function createFleet(engine: BenchEngine, cleanup: Cleanup): Promis
           'devcontainer.metadata': JSON.stringify([{ remoteUser: 'dev' }]),
         },
         HostConfig: { Mounts: [{ Type: 'bind', Source: folder.path, Target: target }] },
-      })) as { readonly Id: string };
+      });
+      creating.add(call);
+      const created = (await call.finally(() => creating.delete(call))) as { readonly Id: string };
       return created.Id;
     },
     async start(container) {

@@ -1,10 +1,11 @@
 import { setMaxListeners } from 'node:events';
+import { linkedScope } from '../async/abort.ts';
 import { createLanes } from '../async/lanes.ts';
 import { createLimiter } from '../async/limiter.ts';
 import { createTaskGroup } from '../async/task-group.ts';
 import { AgentContainersError, errorMessage, isCancelled } from '../errors.ts';
 import type { AgentContainers, LogChunk, LogQuery } from './api.ts';
-import { DEFAULTS } from './constants.ts';
+import { DEFAULTS, LONGEST_TIME } from './constants.ts';
 import { initialState } from './model/state.ts';
 import type { ListResult } from './model/view.ts';
 import type { AgentContainersOptions, Ports } from './options.ts';
@@ -192,7 +193,12 @@ export function buildAgentContainers(ports: Ports, options: AgentContainersOptio
       if (!store.state.entries.has(id))
         throw new AgentContainersError('devcontainer-not-found', 'Devcontainer not found.');
       const { offset = 0, follow = false, signal } = query;
-      yield* ports.logSink.read(id, { offset, follow, signal: anyOf(signal, rt.closing) });
+      const scope = linkedScope(signal, rt.closing);
+      try {
+        yield* ports.logSink.read(id, { offset, follow, signal: scope.signal });
+      } finally {
+        scope.release();
+      }
     },
     async exec(id, spec) {
       await ready();
@@ -206,10 +212,10 @@ function resolveLimits(options: AgentContainersOptions): Limits {
   for (const name of Object.keys(DEFAULTS) as (keyof Limits)[]) {
     const value = options[name];
     if (value === undefined) continue;
-    if (!Number.isFinite(value) || value <= 0) {
+    if (!(value > 0 && value <= LONGEST_TIME)) {
       throw new AgentContainersError(
         'invalid-request',
-        `Option ${name} must be a positive number, not ${String(value)}.`,
+        `Option ${name} must be a number above 0 and at most ${LONGEST_TIME}, not ${String(value)}.`,
       );
     }
     limits[name] = value;
@@ -224,8 +230,4 @@ function filtered(list: ListResult, labels: readonly string[]): ListResult {
     containers: list.containers.filter((container) => matchesLabels(container, labels)),
     devcontainers: list.devcontainers.filter(({ container }) => container && matchesLabels(container, labels)),
   };
-}
-
-function anyOf(signal: AbortSignal | undefined, closing: AbortSignal): AbortSignal {
-  return signal ? AbortSignal.any([signal, closing]) : closing;
 }

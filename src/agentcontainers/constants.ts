@@ -9,6 +9,8 @@ export const DEFAULTS = {
   stopGraceSeconds: 10,
 } as const;
 
+/** Timers of the platform count in 32 bits. ms */
+export const LONGEST_TIME = 2 ** 31 - 1;
 /** The safety-net period is this many times longer while the event stream is healthy. */
 export const QUIET_FACTOR = 6;
 /** How long a new `up`, a stop or a delete waits for the later hooks of an earlier `up` to end. */
@@ -17,12 +19,16 @@ export const TAIL_TIMEOUT = 15_000;
 export const SUB_AGENT_GRACE = 5_000;
 /** Deadline of control plane calls that nobody waits for: clean-up at start and at close. */
 export const CLEANUP_TIMEOUT = 10_000;
+/** No step of closing waits longer than this for what does not end. */
+export const CLOSE_STEP_TIMEOUT = 15_000;
 /** Deadline of one engine call that should be short. */
 export const ENGINE_TIMEOUT = 30_000;
 /** An event stream that said nothing for this long is opened anew. */
 export const SILENT_STREAM = 300_000;
 /** A new event stream asks for events this far back, so that none falls into the gap. */
 export const EVENT_OVERLAP = 2_000;
+/** An event is followed by a second pass after this much quiet. */
+export const CONFIRM_AFTER = 1_000;
 /** Waits between tries to open the event stream: doubled from the first to the last, with jitter. */
 export const RECONNECT_FIRST = 500;
 export const RECONNECT_LAST = 30_000;
@@ -30,6 +36,8 @@ export const RECONNECT_LAST = 30_000;
 export const CONFIGURATIONS_KEPT = 500;
 /** Deadline of one inspection within a listing. */
 export const INSPECT_TIMEOUT = 5_000;
+/** A container that could not be inspected is asked about again after this. */
+export const INSPECT_AGAIN = 30_000;
 /** Deadline of file system calls on one workspace folder: a network mount may hang for ever. */
 export const FOLDER_TIMEOUT = 5_000;
 /** How many containers are inspected at the same time. */

@@ -123,6 +123,7 @@ test.each([true, false])('anonymous volumes are removed only when asked: %s', as
 test('a delete of a compose configuration removes all of its project and its network, and nothing else', async () => {
   const labels = { 'com.docker.compose.project': 'app' };
   const { world, api, id, end } = await beginWithApp({
+    workspace: { config: { dockerComposeFile: 'docker-compose.yml', service: 'app' } },
     container: { labels },
     arrange: ({ engine }) => {
       engine.addContainer({ name: 'db', labels });
@@ -135,6 +136,21 @@ test('a delete of a compose configuration removes all of its project and its net
   await api.remove(id);
   expect(world.engine.containers().map(({ name }) => name)).toEqual(['other']);
   expect(world.engine.networks).toEqual(['apple_default']);
+  await end();
+});
+
+test('an image that carries the label of a project makes no container of that project ours', async () => {
+  const labels = { 'com.docker.compose.project': 'production' };
+  const { world, api, id, end } = await beginWithApp({
+    container: { labels },
+    arrange: ({ engine }) => {
+      engine.addContainer({ name: 'prod-db', labels });
+      engine.addNetwork('production_default', labels);
+    },
+  });
+  await api.remove(id, { volumes: true });
+  expect(world.engine.containers().map(({ name, running }) => [name, running])).toEqual([['prod-db', true]]);
+  expect(world.engine.networks).toEqual(['production_default']);
   await end();
 });
 

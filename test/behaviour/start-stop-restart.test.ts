@@ -54,6 +54,7 @@ test('a restart stops and starts the container in one operation', async () => {
 test('a stop of a compose configuration stops all of its project and nothing else', async () => {
   const labels = { 'com.docker.compose.project': 'app' };
   const { world, api, id, containerId, end } = await beginWithApp({
+    workspace: { config: { dockerComposeFile: 'docker-compose.yml', service: 'app' } },
     container: { labels },
     arrange: ({ engine }) => {
       engine.addContainer({ name: 'db', labels });

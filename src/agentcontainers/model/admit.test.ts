@@ -13,7 +13,10 @@ type Scenario = ReturnType<typeof createScenario>;
 
 // How an entry comes to be where it is.
 const PLACES: Readonly<Record<string, (scenario: Scenario) => void>> = {
-  stopped: (scenario) => void scenario.register(),
+  stopped(scenario) {
+    scenario.register();
+    scenario.observe([]);
+  },
   running: (scenario) => void scenario.observe([containerOf('c1')]),
   error(scenario) {
     scenario.register();
@@ -101,6 +104,12 @@ describe('admit', () => {
       r: { kind: 'rejected', code: 'recreation-in-progress', entry },
     }[mark];
     expect(admit(scenario.state, { type, id: FOLDER })).toEqual(expected);
+  });
+
+  it.each(['stop', 'restart', 'remove'] as const)('refuses %s while no listing has told what there is', (type) => {
+    const scenario = createScenario();
+    scenario.register();
+    expect(admit(scenario.state, { type, id: FOLDER })).toMatchObject({ kind: 'rejected', code: 'list-failed' });
   });
 
   it.each(CELLS.filter(([, , mark]) => mark === '+'))('accepts %s of one that is %s no second time', (type, place) => {

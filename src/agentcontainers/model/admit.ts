@@ -12,7 +12,8 @@ export type Rejection =
   | 'devcontainer-not-adopted'
   | 'devcontainer-transitioning'
   | 'recreation-in-progress'
-  | 'config-invalid';
+  | 'config-invalid'
+  | 'list-failed';
 
 export type Admission =
   | { readonly kind: 'accepted'; readonly entry: Entry }
@@ -41,6 +42,12 @@ export function admit(state: State, command: Command): Admission {
     if (equal && command.type !== 'recreate') return { kind: 'joined', jobId: phase.jobId };
     const code = command.type === 'recreate-container' ? 'recreation-in-progress' : 'devcontainer-transitioning';
     return { kind: 'rejected', code, entry };
+  }
+
+  // Whether it has a container is not known: to answer "nothing to do" would leave one running.
+  const unseen = state.observation.status !== 'ok' && !entry.link;
+  if (unseen && (command.type === 'stop' || command.type === 'remove' || command.type === 'restart')) {
+    return { kind: 'rejected', code: 'list-failed', entry };
   }
 
   const running = phase.status === 'running';

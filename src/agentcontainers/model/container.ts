@@ -48,4 +48,5 @@ export const LABEL = {
   metadata: 'devcontainer.metadata',
   isTestRun: 'devcontainer.is_test_run',
   composeProject: 'com.docker.compose.project',
+  composeFolder: 'com.docker.compose.project.working_dir',
 } as const;

@@ -1,6 +1,6 @@
 import type { Agent } from './devcontainer.ts';
 import type { Effect } from './effects.ts';
-import { runOf, type Entry, type State } from './state.ts';
+import { isSameRun, runOf, type Entry, type State } from './state.ts';
 import type { Instant } from './time.ts';
 
 /** A process that ran for this long was healthy: its failure counts as the first. ms */
@@ -51,15 +51,15 @@ export function decideAgent(
       return begin(0);
     case 'injecting':
     case 'unsupported':
-      return agent.run === run ? [entry, []] : begin(0);
+      return isSameRun(agent.run, run) ? [entry, []] : begin(0);
     case 'injected': {
       // The entry and its record show the same name: one that was edited is registered anew.
       const renamed = entry.record !== undefined && entry.record.name !== entry.name;
-      return agent.run === run && !renamed ? [entry, []] : begin(0);
+      return isSameRun(agent.run, run) && !renamed ? [entry, []] : begin(0);
     }
     case 'exited':
     case 'failed':
-      if (agent.run !== run) return begin(0);
+      if (!isSameRun(agent.run, run)) return begin(0);
       return at >= agent.retryAt ? begin(agent.failures) : [entry, [{ type: 'refreshAt', at: agent.retryAt }]];
   }
 }

@@ -37,7 +37,11 @@ export function dirtyReasons(entry: Entry): readonly DirtyReason[] {
   const names = new Set([...Object.keys(made.properties), ...Object.keys(config.properties)]);
   const changed = [...names].filter((name) => made.properties[name] !== config.properties[name]).sort();
   if (changed.length === 0) return [{ input: 'devcontainer.json', class: 'recreate' }];
-  return changed.map((name) => ({ input: name, class: CLASS_OF[name] ?? 'recreate' }));
+  return changed.map((name) => ({ input: name, class: classOf(name) }));
+}
+
+function classOf(property: string): Class {
+  return (Object.hasOwn(CLASS_OF, property) ? CLASS_OF[property] : undefined) ?? 'recreate';
 }
 
 /** Listings count in whole seconds; the exact time is known of a container that was inspected. ms */

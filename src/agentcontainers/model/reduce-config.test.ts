@@ -60,12 +60,12 @@ describe('a configuration that was read', () => {
     expect(scenario.view().dirty).toBe(false);
   });
 
-  it('that is away keeps what was known, without an error', () => {
+  it('that is away keeps what was known, and says that it is away', () => {
     const { scenario, read } = runningScenario();
     read({ kind: 'invalid', error: ERROR });
     read({ kind: 'missing' });
     expect(scenario.view()).toMatchObject({ dirty: false });
-    expect(scenario.view().configError).toBeUndefined();
+    expect(scenario.view().configError).toEqual({ message: 'There is no such file.', line: 1, column: 1 });
     expect(scenario.entry().config?.fingerprint).toBe('one');
   });
 

@@ -1,4 +1,6 @@
+import type { ConfigError } from './devcontainer.ts';
 import type { Effect } from './effects.ts';
+import { reuse } from './equality.ts';
 import type { ConfigReading, Event } from './events.ts';
 import { chooseName } from './names.ts';
 import { isTransitioning, withEntry, type Entry, type State } from './state.ts';
@@ -25,13 +27,9 @@ export function reduceConfigRead(
 export function withReading(state: State, entry: Entry, reading: ConfigReading): Entry {
   switch (reading.kind) {
     case 'missing':
-      return entry.configError === undefined ? entry : { ...entry, configError: undefined };
-    case 'invalid': {
-      const { error } = reading;
-      const known = entry.configError;
-      const same = known?.message === error.message && known.line === error.line && known.column === error.column;
-      return same ? entry : { ...entry, configError: error };
-    }
+      return withError(entry, { message: 'There is no such file.', line: 1, column: 1 });
+    case 'invalid':
+      return withError(entry, reading.error);
     case 'valid': {
       const config = entry.config?.fingerprint === reading.config.fingerprint ? entry.config : reading.config;
       const named = withName(state, entry, reading.name);
@@ -40,6 +38,11 @@ export function withReading(state: State, entry: Entry, reading: ConfigReading):
       return { ...named, config, configError: undefined, ignored: reading.ignored };
     }
   }
+}
+
+function withError(entry: Entry, error: ConfigError): Entry {
+  const configError = reuse(entry.configError, error);
+  return configError === entry.configError ? entry : { ...entry, configError };
 }
 
 /** A name that the user chose is never altered; without one the folder gives it, and once given it stays. */

@@ -49,6 +49,8 @@ export interface LifecycleError {
 }
 
 export interface KnownConfig {
+  /** It names compose files, so its container is one service of a project. */
+  readonly isCompose?: boolean | undefined;
   readonly fingerprint: string;
   readonly properties: Readonly<Record<string, string>>;
   readonly modifiedAt: Instant;
@@ -129,6 +131,13 @@ export function initialState(settings: Settings): State {
 /** Identity of one run of a container: another after a restart, another for another container. */
 export function runOf(container: Container): string {
   return `${container.id}@${container.startedAt ?? ''}`;
+}
+
+/** A start time that could not be asked for tells nothing: then the container decides. */
+export function isSameRun(a: string, b: string): boolean {
+  if (a === b) return true;
+  const [[idA, startA], [idB, startB]] = [a.split('@'), b.split('@')];
+  return idA === idB && (startA === '' || startB === '');
 }
 
 export function isTransitioning(phase: Phase): boolean {

@@ -1,9 +1,12 @@
+import { bounded } from '../../async/abort.ts';
 import { AgentContainersError, type ErrorCode } from '../../errors.ts';
 import type { OperationReceipt } from '../api.ts';
-import { LABEL } from '../model/container.ts';
+import { FOLDER_TIMEOUT } from '../constants.ts';
+import { LABEL, type Container } from '../model/container.ts';
 import { admit, type Admission, type Command } from '../model/admit.ts';
 import type { EntryKey, StartCause } from '../model/devcontainer.ts';
 import type { Event } from '../model/events.ts';
+import type { Observation } from '../model/state.ts';
 import type { Operation, OperationKind } from '../model/operation.ts';
 import { devcontainerId } from './observe.ts';
 import { readConfig } from './read-config.ts';
@@ -37,12 +40,13 @@ export function createCommands(rt: Runtime): Commands {
     event: (wish: Wish) => Requested,
   ): Promise<OperationReceipt> {
     // Asked first: from `admit` on nothing may be awaited.
-    const logOffset = await logSink.size(command.id);
+    const known = rt.store.state.entries.has(command.id);
+    const logOffset = known ? await logSink.size(command.id) : 0;
     const admission = admit(rt.store.state, command);
     const at = clock.now();
     switch (admission.kind) {
       case 'rejected':
-        throw rejection(admission, command);
+        throw rejection(admission, command, rt.store.state.observation);
       case 'joined':
         return receipt(admission.jobId, true);
       case 'nothing-to-do': {
@@ -107,10 +111,13 @@ export function createCommands(rt: Runtime): Commands {
   return {
     operation,
     async create({ workspaceFolder, configPath }) {
-      const key = await keyOf(configFiles, workspaceFolder, configPath);
-      const reading = await readConfig(rt.ports, key);
+      const what = `Reading the configuration of ${workspaceFolder}`;
+      const [key, reading] = await bounded(clock, FOLDER_TIMEOUT, what, rt.closing, async () => {
+        const found = await keyOf(configFiles, workspaceFolder, configPath);
+        return [found, await readConfig(rt.ports, found)] as const;
+      });
       if (reading.kind === 'invalid') throw invalidConfig(key.configPath, reading.error);
-      if (reading.kind === 'missing') throw noConfig(workspaceFolder);
+      if (reading.kind === 'missing') throw noConfig(key.configPath);
       const id = devcontainerId(key);
       rt.store.dispatch({ type: 'registered', id, key, origin: 'created', adopted: true, made: [] });
       rt.store.dispatch({ type: 'configRead', id, reading });
@@ -118,11 +125,7 @@ export function createCommands(rt: Runtime): Commands {
     },
     recreate: (id) => recreate({ type: 'recreate', id }),
     async recreateByContainer(container) {
-      const found = rt.store.state.containers.filter(
-        ({ id, name }) => id === container || name === container || (container.length >= 4 && id.startsWith(container)),
-      );
-      const [only] = found.filter(({ id, name }) => id === container || name === container).concat(found);
-      if (!only) throw new AgentContainersError('container-not-found', 'Container not found');
+      const only = containerNamed(rt, container);
       const id = rt.store.state.claims.get(only.id);
       if (id === undefined || only.labels[LABEL.localFolder] === undefined) {
         throw new AgentContainersError('workspace-folder-label-missing', 'Missing workspace folder label', {
@@ -152,6 +155,22 @@ export function createCommands(rt: Runtime): Commands {
   };
 }
 
+/** By id or name; else by a beginning of the id that only one has. */
+function containerNamed(rt: Runtime, wanted: string): Container {
+  const { containers } = rt.store.state;
+  const exact = containers.find(({ id, name }) => id === wanted || name === wanted);
+  if (exact) return exact;
+  const found = wanted.length < 4 ? [] : containers.filter(({ id }) => id.startsWith(wanted));
+  const [only] = found;
+  if (!only) throw new AgentContainersError('container-not-found', 'Container not found');
+  if (found.length > 1) {
+    throw new AgentContainersError('devcontainer-ambiguous', 'Several containers match', {
+      details: { detail: `${wanted} begins the ids of ${found.map(({ name }) => name).join(', ')}.` },
+    });
+  }
+  return only;
+}
+
 async function keyOf(
   configFiles: Runtime['ports']['configFiles'],
   workspaceFolder: string,
@@ -163,7 +182,7 @@ async function keyOf(
     return found;
   }
   if (!found.folderExists) throw noFolder(workspaceFolder);
-  if (found.configPaths.length === 0) throw noConfig(workspaceFolder);
+  if (found.configPaths.length === 0) throw noConfig(`${workspaceFolder}/.devcontainer/devcontainer.json`);
   throw new AgentContainersError('config-ambiguous', 'Several configurations in the folder', {
     details: { detail: `Name one of: ${found.configPaths.join(', ')}`, configPaths: found.configPaths },
   });
@@ -175,9 +194,9 @@ function noFolder(folder: string): AgentContainersError {
   });
 }
 
-function noConfig(folder: string): AgentContainersError {
+function noConfig(path: string): AgentContainersError {
   return new AgentContainersError('config-not-found', 'No dev container configuration found', {
-    details: { detail: `Add ${folder}/.devcontainer/devcontainer.json and try again.` },
+    details: { detail: `Add ${path} and try again.` },
   });
 }
 
@@ -188,7 +207,11 @@ function invalidConfig(path: string, error: { message: string; line: number; col
 }
 
 /** Wording of the answers: existing consumers rely on it. */
-function rejection({ code, entry }: Extract<Admission, { kind: 'rejected' }>, command: Command): AgentContainersError {
+function rejection(
+  { code, entry }: Extract<Admission, { kind: 'rejected' }>,
+  command: Command,
+  observation: Observation,
+): AgentContainersError {
   const make = (message: string, detail?: string): AgentContainersError =>
     new AgentContainersError(code satisfies ErrorCode, message, { details: { detail } });
   switch (code) {
@@ -201,6 +224,8 @@ function rejection({ code, entry }: Extract<Admission, { kind: 'rejected' }>, co
         'Devcontainer is not adopted',
         `${entry?.name} is only listed: it lies under no root. Adopt it with: agentcontainers up ${entry?.key.workspaceFolder}`,
       );
+    case 'list-failed':
+      return make('Could not get containers', observation.status === 'failed' ? observation.message : undefined);
     case 'recreation-in-progress':
       return make('Devcontainer recreation already in progress', `Recreation for ${entry?.name} is already underway.`);
     case 'devcontainer-transitioning':

@@ -223,15 +223,28 @@ describe('a folder that cannot be looked at', () => {
     await gate.reached();
     await clock.advance(FOLDER_TIMEOUT);
     expect((await resolving).map(({ containerId }) => containerId)).toEqual(['good']);
-    expect(logger.messages('warn')).toEqual([
-      'Looking at the workspace folder of bad failed: no answer within 5 s. It is left out until something happens to it.',
-    ]);
+    expect(logger.messages('warn')).toEqual(['Looking at the workspace folder of bad failed: no answer within 5 s.']);
     expect(clock.pending()).toEqual([]);
+    // Nobody waits for it, or asks again, while the first look is out.
+    const asked = configFiles.calls.realDirectory;
     expect(await claims.resolve([bad, good])).toHaveLength(1);
+    expect(configFiles.calls.realDirectory).toBe(asked);
     gate.open();
-    claims.forget('bad');
+    await clock.settle();
     expect(await claims.resolve([bad, good])).toHaveLength(2);
     expect(logger.messages('warn')).toHaveLength(1);
+  });
+
+  it('keeps what was known of its container', async () => {
+    const { clock, configFiles, claims } = createWorld();
+    const [before] = await claims.resolve([bad]);
+    claims.forget();
+    const gate = configFiles.hang('realDirectory');
+    const resolving = claims.resolve([bad]);
+    await gate.reached();
+    await clock.advance(FOLDER_TIMEOUT);
+    expect(await resolving).toEqual([before]);
+    gate.open();
   });
 
   it('for another reason does not touch the others either', async () => {

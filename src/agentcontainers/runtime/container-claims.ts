@@ -29,12 +29,19 @@ export function createContainerClaims(
   },
 ): ContainerClaims {
   const known = new Map<string, Claim | undefined>();
-  const looking = new Map<string, object>();
-  let realRoots: Promise<string[]> | undefined;
+  // Containers about which `known` is up to date. An event takes one out, also while it is being looked at.
+  const fresh = new Set<string>();
+  const outstanding = new Set<string>();
+  const realRoots = new Map<string, string>();
 
-  function rootFolders(): Promise<string[]> {
-    realRoots ??= Promise.all(options.roots.map(async (root) => (await configFiles.realDirectory(root)) ?? root));
-    return realRoots;
+  async function rootFolders(): Promise<string[]> {
+    for (const root of options.roots) {
+      if (realRoots.has(root)) continue;
+      const real = await configFiles.realDirectory(root);
+      // One that does not exist yet may come later.
+      if (real !== undefined) realRoots.set(root, real);
+    }
+    return options.roots.map((root) => realRoots.get(root) ?? root);
   }
 
   async function claimOf(container: Container): Promise<Claim | undefined> {
@@ -53,17 +60,21 @@ export function createContainerClaims(
     return { containerId: container.id, entryId: devcontainerId(key), key, proven, underRoot, namesConfig };
   }
 
-  /** A folder on a file system that hangs must not hold up the listing of all others. */
-  async function claimInTime(container: Container): Promise<Claim | undefined> {
-    const what = `Looking at the workspace folder of ${container.name}`;
+  /**
+   * A folder on a file system that hangs must not hold up the listing of all others: what was known of it stays, and
+   * nobody waits for it again until it has answered.
+   */
+  async function look(container: Container): Promise<void> {
+    const { id } = container;
+    fresh.add(id);
+    outstanding.add(id);
+    const looking = claimOf(container).finally(() => outstanding.delete(id));
     try {
-      return await bounded(options.clock, FOLDER_TIMEOUT, what, undefined, () => claimOf(container));
+      const what = `Looking at the workspace folder of ${container.name}`;
+      known.set(id, await bounded(options.clock, FOLDER_TIMEOUT, what, undefined, () => looking));
     } catch (error) {
-      options.logger.warn(
-        { container: container.id },
-        `${errorMessage(error)} It is left out until something happens to it.`,
-      );
-      return undefined;
+      fresh.delete(id);
+      options.logger.warn({ container: id }, errorMessage(error));
     }
   }
 
@@ -92,27 +103,14 @@ export function createContainerClaims(
   return {
     async resolve(containers) {
       const present = new Set(containers.map((container) => container.id));
-      for (const id of known.keys()) if (!present.has(id)) known.delete(id);
-      const claims = await Promise.all(
-        containers.map(async (container) => {
-          const { id } = container;
-          if (known.has(id)) return known.get(id);
-          const look = {};
-          looking.set(id, look);
-          const claim = await claimInTime(container);
-          // What happened to it meanwhile makes the answer old: it is used now and asked for again.
-          if (looking.get(id) === look) known.set(id, claim);
-          return claim;
-        }),
-      );
-      looking.clear();
-      return claims.filter((claim) => claim !== undefined);
+      for (const ids of [known, fresh]) for (const id of ids.keys()) if (!present.has(id)) ids.delete(id);
+      const asked = containers.filter(({ id }) => !fresh.has(id) && !outstanding.has(id));
+      await Promise.all(asked.map(look));
+      return containers.flatMap(({ id }) => known.get(id) ?? []);
     },
     forget(containerId) {
-      for (const answers of [known, looking]) {
-        if (containerId === undefined) answers.clear();
-        else answers.delete(containerId);
-      }
+      if (containerId === undefined) fresh.clear();
+      else fresh.delete(containerId);
     },
   };
 }

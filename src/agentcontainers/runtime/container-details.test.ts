@@ -85,18 +85,32 @@ describe('details of containers', () => {
   it.each([
     ['went away meanwhile', new AgentContainersError('engine-object-not-found', 'gone')],
     ['cannot be inspected', new AgentContainersError('engine-request-failed', 'it is sick')],
-  ])('of a container that %s are left out, and asked again when something happens to it', async (_which, error) => {
-    const { engine, details, refine, inspections } = createWorld();
-    const { id } = engine.addContainer({ workspaceFolder: '/w/a' });
-    engine.addContainer({ workspaceFolder: '/w/b' });
-    engine.failNext('inspectContainer', error);
-    const refined = await refine();
-    expect(refined.map(({ startedAt }) => startedAt).filter((at) => at === undefined)).toHaveLength(1);
-    await refine();
-    expect(inspections()).toBe(2);
-    details.forget(id);
-    for (const container of engine.containers()) details.forget(container.id);
-    expect((await refine()).every(({ startedAt }) => startedAt === FAKE_CLOCK_START)).toBe(true);
+  ])(
+    'of a container that %s are left out, and asked for again when something happens to it, or after half a minute',
+    async (_which, error) => {
+      const { clock, engine, details, refine, inspections } = createWorld();
+      engine.addContainer({ workspaceFolder: '/w/a' });
+      engine.addContainer({ workspaceFolder: '/w/b' });
+      engine.failNext('inspectContainer', error, 2);
+      const refined = await refine();
+      expect(refined.map(({ startedAt }) => startedAt).filter((at) => at === undefined)).toHaveLength(2);
+      await refine();
+      expect(inspections()).toBe(2);
+      details.forget(refined[0]?.id);
+      await refine();
+      expect(inspections()).toBe(3);
+      await clock.run(30_000);
+      expect((await refine()).every(({ startedAt }) => startedAt === FAKE_CLOCK_START)).toBe(true);
+    },
+  );
+
+  it('stay as they were known while a container cannot be inspected', async () => {
+    const { engine, details, refine } = createWorld();
+    engine.addContainer({ workspaceFolder: '/w/a' });
+    const [before] = await refine();
+    details.forget();
+    engine.failNext('inspectContainer', new AgentContainersError('engine-request-failed', 'it is sick'));
+    expect(await refine()).toEqual([before]);
   });
 
   it('that an inspection does not answer in time are left out; the others are there', async () => {

@@ -1,7 +1,7 @@
 import { bounded } from '../../async/abort.ts';
 import { createLimiter } from '../../async/limiter.ts';
 import type { Clock } from '../../clock/clock.ts';
-import { INSPECTIONS_AT_ONCE, INSPECT_TIMEOUT } from '../constants.ts';
+import { INSPECT_AGAIN, INSPECT_TIMEOUT, INSPECTIONS_AT_ONCE } from '../constants.ts';
 import { LABEL, type Container } from '../model/container.ts';
 import type { ContainerEngine } from '../ports.ts';
 
@@ -16,52 +16,58 @@ export interface ContainerDetailsCache {
 interface Known {
   readonly createdAt: number;
   readonly startedAt?: number | undefined;
-  /** False: to be asked again when it runs. */
-  fresh: boolean;
 }
 
 export function createContainerDetails(engine: ContainerEngine, clock: Clock): ContainerDetailsCache {
   const known = new Map<string, Known>();
+  // Containers about which `known` is up to date. An event takes one out, also while it is being asked about.
+  const fresh = new Set<string>();
+  const outstanding = new Set<string>();
+  // When one that could not be inspected is asked about again, unless something happens to it before.
+  const notBefore = new Map<string, number>();
   const limiter = createLimiter(INSPECTIONS_AT_ONCE);
 
-  async function inspect(container: Container, signal: AbortSignal): Promise<void> {
-    known.set(container.id, { createdAt: container.createdAt, fresh: true });
-    let exact: Omit<Known, 'fresh'> = { createdAt: container.createdAt };
+  /** What was known stays until there is an answer: one sick container must not change what is shown, or any other. */
+  async function inspect({ id, createdAt }: Container, signal: AbortSignal): Promise<void> {
+    fresh.add(id);
     try {
-      const details = await bounded(clock, INSPECT_TIMEOUT, 'Inspecting a container', signal, (limited) =>
-        limiter.run(limited, () => engine.inspectContainer(container.id, limited)),
+      const details = await limiter.run(signal, () =>
+        bounded(clock, INSPECT_TIMEOUT, 'Inspecting a container', signal, (limited) => {
+          outstanding.add(id);
+          return engine.inspectContainer(id, limited).finally(() => outstanding.delete(id));
+        }),
       );
-      exact = { createdAt: details.createdAt ?? container.createdAt, startedAt: details.startedAt };
+      known.set(id, { createdAt: details.createdAt ?? createdAt, startedAt: details.startedAt });
+      notBefore.delete(id);
     } catch {
-      // It went away, or cannot be inspected: what the listing told must do, until something happens to it. One sick
-      // container must not take the list of all others down.
+      fresh.delete(id);
       signal.throwIfAborted();
+      notBefore.set(id, clock.now() + INSPECT_AGAIN);
     }
-    // An event that came while it was asked makes the answer old.
-    known.set(container.id, { ...exact, fresh: known.get(container.id)?.fresh ?? false });
   }
 
   return {
     async refine(containers, signal) {
       const present = new Set(containers.map((container) => container.id));
-      for (const id of known.keys()) if (!present.has(id)) known.delete(id);
+      for (const ids of [known, fresh, notBefore]) for (const id of ids.keys()) if (!present.has(id)) ids.delete(id);
       const asked = containers.filter(
         (container) =>
           container.state === 'running' &&
           container.labels[LABEL.localFolder] !== undefined &&
-          known.get(container.id)?.fresh !== true,
+          !fresh.has(container.id) &&
+          !outstanding.has(container.id) &&
+          clock.now() >= (notBefore.get(container.id) ?? 0),
       );
       await Promise.all(asked.map((container) => inspect(container, signal)));
       return containers.map((container) => {
         const details = known.get(container.id);
-        return details ? { ...container, createdAt: details.createdAt, startedAt: details.startedAt } : container;
+        return details ? { ...container, ...details } : container;
       });
     },
     forget(containerId) {
-      if (containerId === undefined) for (const details of known.values()) details.fresh = false;
-      else {
-        const details = known.get(containerId);
-        if (details) details.fresh = false;
+      for (const ids of [fresh, notBefore]) {
+        if (containerId === undefined) ids.clear();
+        else ids.delete(containerId);
       }
     },
   };

@@ -1,6 +1,6 @@
 import { v5 as nameBasedUuid } from 'uuid';
 import { bounded, deadlineScope, raceAbort } from '../../async/abort.ts';
-import { errorMessage, isCancelled } from '../../errors.ts';
+import { errorMessage } from '../../errors.ts';
 import { FOLDER_TIMEOUT } from '../constants.ts';
 import type { Claim, ConfigReading } from '../model/events.ts';
 import type { Entry } from '../model/state.ts';
@@ -75,7 +75,7 @@ export function createObserver(rt: Runtime, claims: ContainerClaims, details: Co
         lastFailure = undefined;
         return undefined;
       } catch (error) {
-        if (isCancelled(error)) return error;
+        if (rt.closing.aborted) return error;
         const message = errorMessage(error);
         if (message !== lastFailure) logger.error({ err: error }, message);
         lastFailure = message;

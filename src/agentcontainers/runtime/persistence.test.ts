@@ -16,10 +16,22 @@ function createWorld(save: (state: PersistedState, count: number) => Promise<voi
       return save(state, saved.length);
     },
   };
-  return { scenario, logger, saved, persistence: createPersistence(storage, () => scenario.state, logger) };
+  const persistence = createPersistence(storage, () => scenario.state, logger);
+  persistence.begin();
+  return { scenario, logger, saved, storage, persistence };
 }
 
 describe('persistence', () => {
+  it('writes nothing before what was written earlier is known', async () => {
+    const { scenario, logger, saved, storage } = createWorld();
+    const persistence = createPersistence(storage, () => scenario.state, logger);
+    await persistence.flush();
+    expect(saved).toEqual([]);
+    persistence.begin();
+    await persistence.flush();
+    expect(saved).toHaveLength(1);
+  });
+
   it('writes entries that are more than seen, and operations', async () => {
     const { scenario, saved, persistence } = createWorld();
     const made = [{ containerId: 'c1', fingerprint: 'one', properties: { image: 'x' }, ours: true }];

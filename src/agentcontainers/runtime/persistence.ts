@@ -7,12 +7,15 @@ import type { PersistedEntry, PersistedState, StateStorage } from '../ports.ts';
 
 /** Writes what must survive a restart. */
 export interface Persistence {
+  /** What was written before is known now. Nothing is written before this, so that nothing unread is overwritten. */
+  begin(): void;
   /** Resolves when the state of this moment, or a later one, is written. A failure is logged, never thrown. */
   flush(): Promise<void>;
 }
 
 export function createPersistence(storage: StateStorage, state: () => State, logger: Logger): Persistence {
   let failed = false;
+  let begun = false;
   const saving = createCoalescer(async () => {
     try {
       await storage.save(snapshot(state()));
@@ -27,7 +30,12 @@ export function createPersistence(storage: StateStorage, state: () => State, log
       failed = true;
     }
   });
-  return { flush: () => saving.request() };
+  return {
+    begin() {
+      begun = true;
+    },
+    flush: () => (begun ? saving.request() : Promise.resolve()),
+  };
 }
 
 function snapshot(state: State): PersistedState {
@@ -48,7 +56,8 @@ function persistEntry(entry: Entry): PersistedEntry {
     id: entry.id,
     workspaceFolder: entry.key.workspaceFolder,
     configPath: entry.key.configPath,
-    name: entry.name,
+    // A name that was chosen is in the configuration.
+    ...(entry.nameSource === 'folder' ? { name: entry.name } : {}),
     adopted: entry.origin === 'created',
     made: entry.made,
     ...(entry.ignored ? { ignored: true } : {}),

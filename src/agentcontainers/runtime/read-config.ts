@@ -12,5 +12,10 @@ export async function readConfig(ports: { readonly configFiles: ConfigFiles }, k
   const root =
     typeof customizations === 'object' && customizations !== null ? (customizations as Record<string, unknown>) : {};
   const { name, ignore } = parseCustomization([root]);
-  return { kind: 'valid', config: { fingerprint, properties, modifiedAt }, name, ignored: ignore };
+  return {
+    kind: 'valid',
+    config: { fingerprint, properties, modifiedAt, isCompose: config['dockerComposeFile'] !== undefined },
+    name,
+    ignored: ignore,
+  };
 }

@@ -1,4 +1,6 @@
+import { bounded } from '../../async/abort.ts';
 import { AgentContainersError, errorMessage } from '../../errors.ts';
+import { FOLDER_TIMEOUT } from '../constants.ts';
 import type { MadeFrom } from '../model/state.ts';
 import type { ManifestDevcontainer } from '../options.ts';
 import type { PersistedState } from '../ports.ts';
@@ -12,8 +14,12 @@ export async function registerKnown(rt: Runtime): Promise<void> {
   try {
     const state = await storage.load();
     if (state) restore(rt, state, clock.now());
+    rt.persistence.begin();
   } catch (error) {
-    logger.error({ err: error }, `Reading the state of the last run failed: ${errorMessage(error)}`);
+    logger.error(
+      { err: error },
+      `Reading the state of the last run failed: ${errorMessage(error)} It is left as it is, and nothing is written until a restart.`,
+    );
   }
   for (const devcontainer of rt.options.manifest ?? []) await registerManifest(rt, devcontainer);
 }
@@ -42,13 +48,18 @@ function restore(rt: Runtime, state: PersistedState, at: number): void {
 
 async function registerManifest(rt: Runtime, devcontainer: ManifestDevcontainer): Promise<void> {
   const { workspaceFolder, configPath, name, subAgentId } = devcontainer;
-  const found = await rt.ports.configFiles.canonicalKey(workspaceFolder, configPath);
+  const { clock, configFiles, logger } = rt.ports;
+  const what = `Looking at ${workspaceFolder}`;
+  const found = await bounded(clock, FOLDER_TIMEOUT, what, rt.closing, () =>
+    configFiles.canonicalKey(workspaceFolder, configPath),
+  ).catch((error: unknown) => logger.error({ err: error }, `Reading the manifest: ${errorMessage(error)}`));
+  if (!found) return;
   if (!('workspaceFolder' in found)) {
     const error = new AgentContainersError(
       'config-not-found',
       `Reading the manifest failed: ${workspaceFolder} has ${found.configPaths.length} configurations. Name one by configPath.`,
     );
-    rt.ports.logger.error({ err: error }, error.message);
+    logger.error({ err: error }, error.message);
     return;
   }
   rt.store.dispatch({

@@ -1,4 +1,6 @@
+import { bounded } from '../../async/abort.ts';
 import { cancelled, errorMessage } from '../../errors.ts';
+import { CLOSE_STEP_TIMEOUT } from '../constants.ts';
 import type { Runtime } from './runtime.ts';
 import { deleteOwnRecords } from './sub-agent-records.ts';
 import type { UpdaterLoop } from './updater-loop.ts';
@@ -13,10 +15,10 @@ export async function shutdown(
   loops: { readonly updater: UpdaterLoop; readonly watcher: WatcherLoop },
   abortClosing: (reason: unknown) => void,
 ): Promise<void> {
-  const { logger, engine } = rt.ports;
+  const { clock, logger, engine } = rt.ports;
   const step = async (name: string, work: () => Promise<void>): Promise<void> => {
     try {
-      await work();
+      await bounded(clock, CLOSE_STEP_TIMEOUT, name, undefined, work);
     } catch (error) {
       logger.error({ err: error }, `Closing: ${name} failed: ${errorMessage(error)}`);
     }
@@ -26,7 +28,6 @@ export async function shutdown(
   abortClosing(reason);
   rt.lanes.abortAll(reason);
   rt.tails.endAll('closing');
-  await step('watcher', () => loops.watcher.close());
   await step('updater', () => loops.updater.close());
   await step('jobs', () => rt.lanes.drain());
   await step('hooks', () => rt.tails.drain());
@@ -37,5 +38,6 @@ export async function shutdown(
   await step('state', () => rt.persistence.flush());
   rt.store.dispatch({ type: 'closed' });
   await step('late records', () => rt.tasks.drain());
+  await step('watcher', () => loops.watcher.close());
   await step('engine', () => engine.close());
 }

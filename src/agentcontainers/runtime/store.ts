@@ -48,7 +48,13 @@ export function createStore(initial: State, execute: (effect: Effect) => void, l
           notify(changeListeners, list);
         }
       }
-      for (const effect of effects) execute(effect);
+      for (const effect of effects) {
+        try {
+          execute(effect);
+        } catch (error) {
+          logger.error({ err: error, effect }, `Starting the effect ${effect.type} failed; the others go on.`);
+        }
+      }
     },
     // A bug in the model leaves the old state as it was.
     (error, event) => logger.error({ err: error, event }, `Taking the event ${event.type} failed; state is unchanged.`),

@@ -1,4 +1,5 @@
 import { bounded, deadlineScope, raceAbort } from '../../async/abort.ts';
+import { settleAll } from '../../async/settle-all.ts';
 import { AgentContainersError, errorMessage, isAgentContainersError } from '../../errors.ts';
 import { CLEANUP_TIMEOUT } from '../constants.ts';
 import { folderNames } from '../model/names.ts';
@@ -148,7 +149,7 @@ export async function deleteOwnRecords(rt: Runtime): Promise<void> {
     record && record.id !== preassignedRecordId ? [record.id] : [],
   );
   try {
-    await Promise.all(records.map((id) => raceAbort(subAgentClient.delete(id, scope.signal), scope.signal)));
+    await settleAll(records.map((id) => raceAbort(subAgentClient.delete(id, scope.signal), scope.signal)));
   } catch (error) {
     logger.warn({ err: error }, `Deleting sub-agent records at close failed: ${errorMessage(error)}`);
   } finally {

@@ -2,7 +2,7 @@ import { createCoalescer } from '../../async/coalescer.ts';
 import type { Timer } from '../../clock/clock.ts';
 import { AgentContainersError } from '../../errors.ts';
 import type { Clock } from '../../clock/clock.ts';
-import { QUIET_FACTOR } from '../constants.ts';
+import { CONFIRM_AFTER, QUIET_FACTOR } from '../constants.ts';
 import type { Observer } from './observe.ts';
 
 /** Passes: one after another, on request and, as a safety net, by the clock. */
@@ -11,11 +11,12 @@ export interface UpdaterLoop {
   start(isQuiet: () => boolean, onTick: () => Promise<void>): void;
   /** A pass that begins after this call. Never rejects; resolves with what went wrong. */
   pass(): Promise<void>;
-  /** The same, soon: requests within the debounce time share one pass. */
+  /**
+   * The same, soon: requests within the debounce time share one pass. Another follows when it has been quiet for a
+   * second: engines tell of some changes a little before their own listings show them.
+   */
   passSoon(): void;
   passAt(at: number): void;
-  /** Why the last pass failed, if it did. */
-  readonly lastError: unknown;
   close(): Promise<void>;
 }
 
@@ -24,23 +25,20 @@ export function createUpdaterLoop(
   observer: Observer,
   limits: { readonly updateIntervalMs: number; readonly eventDebounceMs: number },
 ): UpdaterLoop {
-  let lastError: unknown;
   let lastPassAt = Number.NEGATIVE_INFINITY;
   let ticker: Timer | undefined;
   let soon: Timer | undefined;
+  let confirmation: Timer | undefined;
   let retry: { readonly at: number; readonly timer: Timer } | undefined;
   let closed = false;
 
   const passes = createCoalescer(async () => {
     lastPassAt = clock.now();
-    lastError = await observer.observe();
+    await observer.observe();
   });
   const pass = (): Promise<void> => passes.request().catch(() => {});
 
   return {
-    get lastError() {
-      return lastError;
-    },
     pass,
     start(isQuiet, onTick) {
       ticker = clock.tickerFunc(
@@ -55,7 +53,10 @@ export function createUpdaterLoop(
       );
     },
     passSoon() {
-      if (soon || closed) return;
+      if (closed) return;
+      confirmation?.stop();
+      confirmation = clock.afterFunc(CONFIRM_AFTER, () => pass(), 'confirmation');
+      if (soon) return;
       soon = clock.afterFunc(
         limits.eventDebounceMs,
         () => {
@@ -82,6 +83,7 @@ export function createUpdaterLoop(
       closed = true;
       ticker?.stop();
       soon?.stop();
+      confirmation?.stop();
       retry?.timer.stop();
       await passes.close(new AgentContainersError('api-closed', 'API closed'));
     },

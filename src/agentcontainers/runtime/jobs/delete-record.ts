@@ -9,6 +9,8 @@ export async function deleteRecord(rt: Runtime, { id, recordId }: EffectMap['del
   const { clock, logger, subAgentClient } = rt.ports;
   // Not bound to closing: a record made while the library closes is deleted all the same.
   const scope = deadlineScope(clock, CLEANUP_TIMEOUT, 'Deleting a sub-agent record');
+  // Whatever comes of it, nobody holds this record any more.
+  rt.tokens.delete(recordId);
   try {
     await subAgentClient.delete(recordId, scope.signal);
     rt.store.dispatch({ type: 'subAgentDeleted', id, recordId });

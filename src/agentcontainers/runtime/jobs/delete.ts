@@ -1,11 +1,12 @@
 import { deadlineScope } from '../../../async/abort.ts';
+import { settleAll } from '../../../async/settle-all.ts';
 import { AgentContainersError, errorMessage, type ErrorCode } from '../../../errors.ts';
 import { ENGINE_TIMEOUT } from '../../constants.ts';
 import { LABEL, type Container } from '../../model/container.ts';
 import type { EffectMap } from '../../model/effects.ts';
 import type { Entry } from '../../model/state.ts';
 import type { Runtime } from '../runtime.ts';
-import { containersOf, endWhatRuns, stopContainers } from './stop.ts';
+import { composeProjectOf, containersOf, endWhatRuns, stopContainers } from './stop.ts';
 
 /**
  * Stops and removes a devcontainer, then deletes its record. It runs to its end whoever leaves; a failing step ends it
@@ -52,10 +53,10 @@ function failure(code: ErrorCode, message: string, cause: unknown): AgentContain
 
 async function removeContainers(rt: Runtime, entry: Entry, volumes: boolean): Promise<void> {
   const { clock, engine, logSink } = rt.ports;
-  const project = entry.link?.labels[LABEL.composeProject];
+  const project = composeProjectOf(entry);
   const scope = deadlineScope(clock, ENGINE_TIMEOUT, 'Removing the container');
   try {
-    await Promise.all(
+    await settleAll(
       allContainersOf(rt, entry).map((container) => {
         logSink.append(entry.id, `Removing ${container.name}\n`);
         return engine.removeContainer(container.id, { volumes, force: true, signal: scope.signal });
@@ -86,6 +87,7 @@ async function deleteRecordOf(rt: Runtime, id: string): Promise<void> {
   const scope = deadlineScope(rt.ports.clock, ENGINE_TIMEOUT, 'Deleting the sub-agent');
   try {
     await rt.ports.subAgentClient.delete(record.id, scope.signal);
+    rt.tokens.delete(record.id);
     rt.store.dispatch({ type: 'subAgentDeleted', id, recordId: record.id });
   } finally {
     scope.release();

@@ -33,7 +33,8 @@ export async function inject(rt: Runtime, effect: EffectMap['inject'], laneSigna
       }
     });
   } catch (error) {
-    if (isCancelled(error)) {
+    // Only our own signal makes it our cancellation: a client may have aborted something of its own.
+    if (closing.signal.aborted && isCancelled(closing.signal.reason)) {
       rt.store.dispatch({ type: 'injectDropped', id, jobId });
     } else if (isAgentContainersError(error, 'sub-agent-unsupported')) {
       logger.info({ devcontainer: id }, error.message);
@@ -76,6 +77,8 @@ async function steps(rt: Runtime, { id, jobId, containerId }: EffectMap['inject'
   const { operatingSystem, architecture } = platform;
   const { displayApps, apps } = customization;
   const spec = { directory: configuration.workspaceFolder, operatingSystem, architecture, displayApps, apps };
+  // Two never run at the same time: the one before ends first.
+  await raceAbort(rt.supervision.endOf(id), signal);
   const { record, token } = await register(rt, id, spec, signal);
   const process = await launch(rt, {
     id,

@@ -1,4 +1,5 @@
 import { deadlineScope } from '../../../async/abort.ts';
+import { settleAll } from '../../../async/settle-all.ts';
 import { AgentContainersError, errorMessage } from '../../../errors.ts';
 import { ENGINE_TIMEOUT } from '../../constants.ts';
 import { LABEL, type Container } from '../../model/container.ts';
@@ -45,7 +46,7 @@ export async function endWhatRuns(rt: Runtime, id: string): Promise<void> {
 export async function stopContainers(rt: Runtime, entry: Entry, containers: readonly Container[]): Promise<void> {
   const { clock, engine, logSink } = rt.ports;
   const graceSeconds = rt.limits.stopGraceSeconds;
-  await Promise.all(
+  await settleAll(
     containers.map(async (container) => {
       logSink.append(entry.id, `Stopping ${container.name}\n`);
       const scope = deadlineScope(clock, graceSeconds * 1000 + ENGINE_TIMEOUT, `Stopping ${container.name}`);
@@ -62,10 +63,18 @@ export async function stopContainers(rt: Runtime, entry: Entry, containers: read
 export function containersOf(rt: Runtime, entry: Entry): Container[] {
   const { link } = entry;
   if (!link) return [];
-  const project = link.labels[LABEL.composeProject];
+  const project = composeProjectOf(entry);
   if (project === undefined) return [link];
   const others = rt.store.state.containers.filter(
-    (container) => container.id !== link.id && container.labels[LABEL.composeProject] === project,
+    ({ id, labels }) =>
+      id !== link.id &&
+      labels[LABEL.composeProject] === project &&
+      labels[LABEL.composeFolder] === link.labels[LABEL.composeFolder],
   );
   return [link, ...others];
+}
+
+/** An image can carry the label of any project: it counts only where the configuration is a compose one. */
+export function composeProjectOf({ config, link }: Entry): string | undefined {
+  return config?.isCompose ? link?.labels[LABEL.composeProject] : undefined;
 }

@@ -1,6 +1,7 @@
-import { linkedScope } from '../../../async/abort.ts';
+import { bounded, linkedScope } from '../../../async/abort.ts';
 import { createDeferred } from '../../../async/deferred.ts';
 import { AgentContainersError, errorMessage, isCancelled } from '../../../errors.ts';
+import { FOLDER_TIMEOUT } from '../../constants.ts';
 import type { EffectMap } from '../../model/effects.ts';
 import type { Degraded } from '../../model/devcontainer.ts';
 import type { Entry, Intent } from '../../model/state.ts';
@@ -28,7 +29,7 @@ export async function up(rt: Runtime, effect: EffectMap['up'], laneSignal: Abort
     release = await rt.upLimiter.acquire(scope.signal);
     await run(rt, effect, scope.signal, ready);
   })()
-    .catch((error: unknown) => fail(rt, effect, error))
+    .catch((error: unknown) => fail(rt, effect, error, scope.signal))
     .finally(() => {
       scope.release();
       ready();
@@ -42,7 +43,7 @@ async function run(rt: Runtime, effect: EffectMap['up'], signal: AbortSignal, re
   const { store, ports } = rt;
   const entry = store.state.entries.get(id);
   if (!entry) return;
-  const intent = await recordIntent(rt, entry, jobId);
+  const intent = await recordIntent(rt, entry, jobId, signal);
   store.dispatch({ type: 'upBegan', id, intent });
   // The intent is written before the first side effect, so that a daemon killed at any step knows what it had begun.
   await rt.persistence.flush();
@@ -61,8 +62,10 @@ async function run(rt: Runtime, effect: EffectMap['up'], signal: AbortSignal, re
 }
 
 /** What the container will be made from, and which ones there are already. */
-async function recordIntent(rt: Runtime, entry: Entry, jobId: string): Promise<Intent> {
-  const snapshot = await rt.ports.configFiles.read(entry.key.configPath);
+async function recordIntent(rt: Runtime, entry: Entry, jobId: string, signal: AbortSignal): Promise<Intent> {
+  const { clock, configFiles } = rt.ports;
+  const what = `Reading ${entry.key.configPath}`;
+  const snapshot = await bounded(clock, FOLDER_TIMEOUT, what, signal, () => configFiles.read(entry.key.configPath));
   if (snapshot.kind === 'invalid') {
     const { message, line, column } = snapshot.error;
     throw new AgentContainersError(
@@ -104,9 +107,10 @@ async function finish(rt: Runtime, { id, jobId }: EffectMap['up'], run: UpRun): 
   });
 }
 
-function fail(rt: Runtime, { id, jobId }: EffectMap['up'], error: unknown): void {
+function fail(rt: Runtime, { id, jobId }: EffectMap['up'], error: unknown, signal: AbortSignal): void {
   const at = rt.ports.clock.now();
-  if (isCancelled(error)) {
+  // Only our own signal makes it our cancellation: a library in between may have aborted something of its own.
+  if (signal.aborted && isCancelled(signal.reason)) {
     rt.store.dispatch({ type: 'upCancelled', id, jobId, at });
     return;
   }
