@@ -20,6 +20,10 @@ interface Watched {
   readonly reading: Coalescer;
   watches: Map<string, DirectoryWatch>;
   closed: boolean;
+  /** A look at its files is under way, maybe one that was given up waiting for. */
+  looking: boolean;
+  /** Something changed during a look that nobody waits for any more. */
+  missed: boolean;
 }
 
 export function createWatcherLoop(rt: Runtime): WatcherLoop {
@@ -40,6 +44,14 @@ export function createWatcherLoop(rt: Runtime): WatcherLoop {
     }
   }
 
+  async function look(one: Watched, id: string, key: EntryKey, onChange: () => void): Promise<void> {
+    // First the watches, then the read: a change between the two is seen by one of them.
+    await watchDirectories(one, key, onChange);
+    if (one.closed) return;
+    const reading = await readConfig(rt.ports, key);
+    if (!one.closed) rt.store.dispatch({ type: 'configRead', id, reading });
+  }
+
   function close(one: Watched): void {
     one.closed = true;
     for (const watch of one.watches.values()) watch.close();
@@ -53,16 +65,22 @@ export function createWatcherLoop(rt: Runtime): WatcherLoop {
       const one: Watched = {
         watches: new Map(),
         closed: false,
+        looking: false,
+        missed: false,
         reading: createCoalescer(async () => {
+          // One that does not answer is not asked again before it has: hung calls would use up the threads of all others.
+          if (one.looking) {
+            one.missed = true;
+            return;
+          }
+          one.looking = true;
+          one.missed = false;
+          const looked = look(one, id, key, onChange).finally(() => {
+            one.looking = false;
+            if (one.missed && !one.closed) onChange();
+          });
           try {
-            // First the watches, then the read: a change between the two is seen by one of them.
-            await bounded(clock, FOLDER_TIMEOUT, `Watching ${key.configPath}`, rt.closing, () =>
-              watchDirectories(one, key, onChange),
-            );
-            if (one.closed) return;
-            const what = `Reading ${key.configPath}`;
-            const reading = await bounded(clock, FOLDER_TIMEOUT, what, rt.closing, () => readConfig(rt.ports, key));
-            if (!one.closed) rt.store.dispatch({ type: 'configRead', id, reading });
+            await bounded(clock, FOLDER_TIMEOUT, `Reading ${key.configPath}`, rt.closing, () => looked);
           } catch (error) {
             if (!rt.closing.aborted) logger.warn({ err: error, devcontainer: id }, errorMessage(error));
           }
