@@ -5,7 +5,7 @@ import { createLimiter } from '../async/limiter.ts';
 import { createTaskGroup } from '../async/task-group.ts';
 import { AgentContainersError, errorMessage, isCancelled } from '../errors.ts';
 import type { AgentContainers, LogChunk, LogQuery } from './api.ts';
-import { DEFAULTS, LONGEST_TIME } from './constants.ts';
+import { DEFAULTS, LONGEST_GRACE, LONGEST_TIME } from './constants.ts';
 import { initialState } from './model/state.ts';
 import type { ListResult } from './model/view.ts';
 import type { AgentContainersOptions, Ports } from './options.ts';
@@ -212,10 +212,11 @@ function resolveLimits(options: AgentContainersOptions): Limits {
   for (const name of Object.keys(DEFAULTS) as (keyof Limits)[]) {
     const value = options[name];
     if (value === undefined) continue;
-    if (!(value > 0 && value <= LONGEST_TIME)) {
+    const most = name === 'stopGraceSeconds' ? LONGEST_GRACE : LONGEST_TIME;
+    if (!(value > 0 && value <= most)) {
       throw new AgentContainersError(
         'invalid-request',
-        `Option ${name} must be a number above 0 and at most ${LONGEST_TIME}, not ${String(value)}.`,
+        `Option ${name} must be a number above 0 and at most ${most}, not ${String(value)}.`,
       );
     }
     limits[name] = value;

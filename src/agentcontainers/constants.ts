@@ -23,6 +23,8 @@ export const CLEANUP_TIMEOUT = 10_000;
 export const CLOSE_STEP_TIMEOUT = 15_000;
 /** Deadline of one engine call that should be short. */
 export const ENGINE_TIMEOUT = 30_000;
+/** The deadline of a stop, which is its grace and one engine call, must be one that a timer can wait. Seconds */
+export const LONGEST_GRACE = Math.floor((LONGEST_TIME - ENGINE_TIMEOUT) / 1000);
 /** An event stream that said nothing for this long is opened anew. */
 export const SILENT_STREAM = 300_000;
 /** A new event stream asks for events this far back, so that none falls into the gap. */

@@ -75,3 +75,28 @@ test('a configuration that is deleted and written again is compared as before', 
   expect((await only()).dirty).toBe(false);
   await end();
 });
+
+test('a configuration that is deleted is said to be, and nothing is made without it', async () => {
+  const { world, api, only, id, containerId, end } = await beginWithApp({ workspace: { config: BEFORE } });
+  world.configFiles.remove('/src/app', CONFIG);
+  await world.clock.settle();
+  expect(await only()).toMatchObject({
+    status: 'running',
+    dirty: false,
+    configError: { message: 'There is no such file.', line: 1, column: 1 },
+    container: { id: containerId },
+    agent: { status: 'running' },
+  });
+  const refused = { code: 'config-invalid', details: { detail: expect.stringContaining('There is no such file.') } };
+  await expect(api.recreate(id)).rejects.toMatchObject(refused);
+  await expect(api.restartDevcontainer(id)).rejects.toMatchObject(refused);
+  expect(world.cli.calls.up).toBe(0);
+
+  world.configFiles.write('/src/app', CONFIG, BEFORE);
+  await world.clock.settle();
+  expect((await only()).configError).toBeUndefined();
+  const { done } = await api.recreate(id);
+  await world.clock.settle();
+  expect(await done).toMatchObject({ status: 'succeeded' });
+  await end();
+});

@@ -244,3 +244,27 @@ test.each(['running', 'exited'] as const)(
     await end();
   },
 );
+
+test('a delete of which one container cannot be removed ends when the others are gone', async () => {
+  const labels = { 'com.docker.compose.project': 'app' };
+  const { world, api, only, id, containerId, end } = await beginWithApp({
+    workspace: { config: { dockerComposeFile: 'docker-compose.yml', service: 'app' } },
+    container: { labels },
+    arrange: ({ engine }) => void engine.addContainer({ name: 'db', labels }),
+  });
+  const slow = createGate();
+  const { removeContainer } = world.engine;
+  world.engine.removeContainer = async (container, options) => {
+    if (container === containerId) throw new AgentContainersError('engine-request-failed', 'The engine answered 500.');
+    await slow.wait(options.signal);
+    return removeContainer(container, options);
+  };
+  const refusal = api.remove(id).catch((error: unknown) => error);
+  await slow.reached();
+  await world.clock.settle();
+  expect(await only()).toMatchObject({ status: 'deleting' });
+  slow.open();
+  expect(await refusal).toMatchObject({ code: 'remove-failed' });
+  expect(world.engine.containers().map(({ name }) => name)).toEqual(['app-1']);
+  await end();
+});

@@ -52,6 +52,8 @@ test.each([
   ['postCreateCommand', 'make', 'rerun-hook'],
   ['features', {}, 'recreate'],
   ['somethingNew', 1, 'recreate'],
+  ['constructor', 1, 'recreate'],
+  ['toString', 1, 'recreate'],
 ])('a change of %s is told with its class', async (input, value, kind) => {
   const { world, only, end } = await beginWithApp({ workspace: { config: BEFORE } });
   world.configFiles.write('/src/app', CONFIG, { ...BEFORE, [input]: value });

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { AgentContainersError } from '../../src/index.ts';
-import { begin, beginWithApp } from './support/story.ts';
+import { begin, beginWithApp, tell } from './support/story.ts';
 
 const broken = () => new AgentContainersError('engine-request-failed', 'The engine answered 500.');
 
@@ -159,5 +159,61 @@ test('an event stream that is not open yet does not make the safety net slower',
     expect((await api.list()).containers.map((container) => container.name)).toContain(name);
   }
   expect(world.engine.openEventStreams).toBe(0);
+  await end();
+});
+
+test('while nothing tells which containers there are, none is said to be stopped or removed', async () => {
+  const first = await beginWithApp({ options: { manifest: [{ workspaceFolder: '/src/app' }] } });
+  const { world, id, containerId } = first;
+  await first.end();
+  world.engine.goDown();
+  const { api, end } = tell(world, { manifest: [{ workspaceFolder: '/src/app' }] });
+  await api.start();
+  expect(await api.get(id)).toMatchObject({ status: 'stopped' });
+  const refused = {
+    code: 'list-failed',
+    message: 'Could not get containers',
+    details: { detail: expect.stringContaining('Connecting to the container engine failed') },
+  };
+  await expect(api.stopDevcontainer(id)).rejects.toMatchObject(refused);
+  await expect(api.restartDevcontainer(id)).rejects.toMatchObject(refused);
+  await expect(api.remove(id)).rejects.toMatchObject(refused);
+
+  world.engine.comeBack();
+  await world.clock.run(60_000);
+  expect(await api.get(id)).toMatchObject({ status: 'running', container: { id: containerId } });
+  await api.remove(id);
+  expect(world.engine.containers()).toEqual([]);
+  await end();
+});
+
+test('a listing that is older than the event it follows is put right after a second of quiet', async () => {
+  const { world, only, containerId, end } = await beginWithApp();
+  const { listContainers } = world.engine;
+  // As Docker does: it tells of the change, and its own listing shows it some milliseconds later.
+  const old = await listContainers({ labels: [], signal: new AbortController().signal });
+  let stale = 1;
+  world.engine.listContainers = (query) => (stale-- > 0 ? Promise.resolve(old) : listContainers(query));
+  world.engine.pause(containerId);
+  await world.clock.run(20);
+  expect(stale).toBe(0);
+  await world.clock.run(979);
+  expect(await only()).toMatchObject({ status: 'running' });
+  await world.clock.run(1);
+  expect(await only()).toMatchObject({ status: 'stopped' });
+  await end();
+});
+
+test('an engine client that aborts its own listing has failed like any other, and is not asked without a pause', async () => {
+  const { world, api, id, end } = await beginWithApp();
+  world.engine.failNext('listContainers', new DOMException('its own time-out', 'AbortError'), 2);
+  await expect(api.refresh()).rejects.toMatchObject({ code: 'list-failed' });
+  await expect(api.list()).rejects.toMatchObject({ details: { detail: expect.stringContaining('own time-out') } });
+  const before = world.engine.calls.listContainers;
+  await world.clock.run(10_000);
+  expect(world.engine.calls.listContainers - before).toBeLessThanOrEqual(2);
+  await world.clock.run(10_000);
+  expect(await api.list()).toMatchObject({ devcontainers: [{ id, status: 'running', agent: { status: 'running' } }] });
+  expect(world.logger.messages('error')).toHaveLength(1);
   await end();
 });

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { AgentContainersError } from '../../src/index.ts';
-import { APP, begin, beginWithApp, CONFIG } from './support/story.ts';
+import { createGate } from '../../src/testing/index.ts';
+import { APP, begin, beginWithApp, CONFIG, restarted } from './support/story.ts';
 
 test('a name from the configuration is used as it is, by entry and record', async () => {
   const config = { image: 'x', customizations: { agentcontainers: { name: 'my-name' } } };
@@ -198,4 +199,55 @@ test('a name that is edited during an injection is the one that entry and record
   expect(world.subAgentClient.records).toMatchObject([{ name: 'renamed' }]);
   expect(world.subAgentLauncher.running()).toHaveLength(1);
   await end();
+});
+
+test('after a rename the new sub-agent begins when the old one has ended', async () => {
+  const { world, only, containerId, end } = await beginWithApp();
+  const [before] = world.subAgentLauncher.running();
+  if (!before) throw new Error('No sub-agent runs.');
+  const ending = createGate();
+  const { stop } = before;
+  before.stop = async (graceMs) => {
+    await ending.wait();
+    await stop(graceMs);
+  };
+  world.configFiles.write('/src/app', CONFIG, {
+    image: 'agentcontainers-base:1',
+    customizations: { agentcontainers: { name: 'renamed' } },
+  });
+  await ending.reached();
+  await world.clock.run(5_000);
+  expect(world.subAgentLauncher.running(containerId)).toEqual([before]);
+  expect(world.subAgentLauncher.calls.launch).toBe(1);
+  // Its record is still there, so that what it does until its end has an owner.
+  expect(world.subAgentClient.records).toMatchObject([{ name: 'app' }]);
+  ending.open();
+  await world.clock.settle();
+  expect(await only()).toMatchObject({ name: 'renamed', agent: { name: 'renamed', status: 'running' } });
+  expect(world.subAgentLauncher.running(containerId)).toHaveLength(1);
+  expect(before.running).toBe(false);
+  expect(world.subAgentClient.records).toMatchObject([{ name: 'renamed' }]);
+  await end();
+});
+
+test('a chosen name that is taken out of the file while we are away is gone', async () => {
+  const first = await beginWithApp({
+    workspace: { config: { image: 'x', customizations: { agentcontainers: { name: 'chosen' } } } },
+  });
+  expect(await first.only()).toMatchObject({ name: 'chosen' });
+  await first.end();
+  first.world.cli.readsConfiguration(APP);
+  first.world.configFiles.write('/src/app', CONFIG, { image: 'x' });
+  const second = await restarted(first);
+  expect(await second.only()).toMatchObject({ id: first.id, name: 'app', agent: { name: 'app', status: 'running' } });
+  await second.end();
+});
+
+test('a chosen name that stays in the file stays over a restart', async () => {
+  const first = await beginWithApp({
+    workspace: { config: { image: 'x', customizations: { agentcontainers: { name: 'chosen' } } } },
+  });
+  const second = await restarted(first);
+  expect(await second.only()).toMatchObject({ name: 'chosen', agent: { name: 'chosen', status: 'running' } });
+  await second.end();
 });

@@ -1,4 +1,5 @@
-import { expect, test } from 'vitest';
+import { getEventListeners } from 'node:events';
+import { expect, test, vi } from 'vitest';
 import type { LogChunk } from '../../src/index.ts';
 import { createGate } from '../../src/testing/index.ts';
 import { APP, beginWithApp } from './support/story.ts';
@@ -128,4 +129,27 @@ test('a follower of a log is let go when the devcontainer is deleted', async () 
   expect(ended).toBe(true);
   await end();
   await following;
+});
+
+test('who has read a log leaves no listener behind, neither on his own signal nor on one of ours', async () => {
+  const listen = vi.spyOn(EventTarget.prototype, 'addEventListener');
+  try {
+    const { api, id, end } = await beginWithApp();
+    const own = new AbortController();
+    const listeners = () => {
+      const signals = new Set(listen.mock.contexts.filter((target) => target instanceof AbortSignal));
+      return [...signals].reduce((count, signal) => count + getEventListeners(signal, 'abort').length, 0);
+    };
+    await textOf(api.logs(id));
+    const before = listeners();
+    for (let time = 0; time < 5; time++) {
+      await textOf(api.logs(id, { signal: own.signal }));
+      for await (const _ of api.logs(id, { follow: true, signal: AbortSignal.abort() }));
+    }
+    expect(listeners()).toBe(before);
+    expect(getEventListeners(own.signal, 'abort')).toEqual([]);
+    await end();
+  } finally {
+    listen.mockRestore();
+  }
 });

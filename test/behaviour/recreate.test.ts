@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { AgentContainersError } from '../../src/index.ts';
 import { createGate } from '../../src/testing/index.ts';
+import type { TestWorld } from '../../src/testing/index.ts';
 import { APP, begin, beginWithApp, CONFIG } from './support/story.ts';
 
 test('a recreate is accepted at once, takes the entry over and goes on by itself', async () => {
@@ -189,5 +190,43 @@ test('a create whose configuration vanishes before it begins is an error that sa
   expect(await done).toMatchObject({ status: 'failed', error: expect.stringContaining('there is no file') });
   expect(await only()).toMatchObject({ status: 'error', error: expect.stringContaining('there is no file') });
   expect(world.cli.calls.up).toBe(0);
+  await end();
+});
+
+test('a beginning of an id that several containers have is refused, and nothing is recreated', async () => {
+  const { world, api, end } = await begin({}, ({ addWorkspace, engine }) => {
+    for (const name of ['a', 'b']) {
+      addWorkspace(`/src/${name}`);
+      engine.addContainer({ workspaceFolder: `/src/${name}`, name, id: `abcd${name}`.padEnd(64, '0') });
+    }
+  });
+  await expect(api.recreateByContainer('abcd')).rejects.toMatchObject({
+    code: 'devcontainer-ambiguous',
+    details: { detail: expect.stringMatching(/abcd begins the ids of (a, b|b, a)/) },
+  });
+  expect(world.cli.calls.up).toBe(0);
+  const { done } = await api.recreateByContainer('abcdb');
+  await world.clock.settle();
+  expect(await done).toMatchObject({ status: 'succeeded' });
+  expect(world.cli.upRequests.map(({ key }) => key.workspaceFolder)).toEqual(['/src/b']);
+  await end();
+});
+
+/** What a client throws that has given up by itself. */
+const aborted = () => new DOMException('its own time-out', 'AbortError');
+
+test.each([
+  [
+    'the CLI',
+    ({ cli }: TestWorld) => void (cli.up = () => ({ ready: Promise.resolve(false), done: Promise.reject(aborted()) })),
+  ],
+  ['the configuration', ({ configFiles }: TestWorld) => configFiles.failNext('read', aborted())],
+])('an up for which %s aborts something of its own has failed, and was not cancelled', async (_who, abort) => {
+  const { world, api, only, id, end } = await beginWithApp();
+  abort(world);
+  const { done } = await api.recreate(id);
+  await world.clock.settle();
+  expect(await done).toMatchObject({ status: 'failed', error: expect.stringContaining('own time-out') });
+  expect(await only()).toMatchObject({ status: 'running', error: expect.stringContaining('own time-out') });
   await end();
 });

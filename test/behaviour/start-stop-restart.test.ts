@@ -148,3 +148,69 @@ test.each(['stopDevcontainer', 'restartDevcontainer', 'remove'] as const)(
     await end();
   },
 );
+
+test('a stop leaves containers alone with which only the label of an image is shared', async () => {
+  const labels = { 'com.docker.compose.project': 'production' };
+  const { world, api, id, containerId, end } = await beginWithApp({
+    container: { labels },
+    arrange: ({ engine }) => void engine.addContainer({ name: 'prod-db', labels }),
+  });
+  const { done } = await api.stopDevcontainer(id);
+  await world.clock.settle();
+  expect(await done).toMatchObject({ status: 'succeeded' });
+  expect(world.engine.container(containerId).running).toBe(false);
+  expect(world.engine.container('prod-db').running).toBe(true);
+  await end();
+});
+
+test('a project of the same name in another folder is another project', async () => {
+  const labels = (folder: string) => ({
+    'com.docker.compose.project': 'app',
+    'com.docker.compose.project.working_dir': folder,
+  });
+  const { world, api, id, end } = await beginWithApp({
+    workspace: { config: { dockerComposeFile: 'docker-compose.yml', service: 'app' } },
+    container: { labels: labels('/src/app') },
+    arrange: ({ engine }) => {
+      engine.addContainer({ name: 'db', labels: labels('/src/app') });
+      engine.addContainer({ name: 'foreign', labels: labels('/other/app') });
+    },
+  });
+  const { done } = await api.stopDevcontainer(id);
+  await world.clock.settle();
+  expect(await done).toMatchObject({ status: 'succeeded' });
+  expect(world.engine.container('db').running).toBe(false);
+  expect(world.engine.container('foreign').running).toBe(true);
+  await end();
+});
+
+test.each(['stopDevcontainer', 'restartDevcontainer', 'remove'] as const)(
+  '%s of a project of which one container fails ends when the others have ended, too',
+  async (command) => {
+    const labels = { 'com.docker.compose.project': 'app' };
+    const { world, api, only, id, containerId, end } = await beginWithApp({
+      workspace: { config: { dockerComposeFile: 'docker-compose.yml', service: 'app' } },
+      container: { labels },
+      arrange: ({ engine }) => void engine.addContainer({ name: 'db', labels }),
+    });
+    const slow = createGate();
+    const { stopContainer } = world.engine;
+    world.engine.stopContainer = async (container, options) => {
+      if (container === containerId)
+        throw new AgentContainersError('engine-request-failed', 'The engine answered 500.');
+      await slow.wait(options.signal);
+      return stopContainer(container, options);
+    };
+    const commanded = Promise.resolve<unknown>(api[command](id)).catch((error: unknown) => error);
+    await slow.reached();
+    await world.clock.settle();
+    expect(await only()).toMatchObject({ status: 'stopping' });
+    await expect(api.recreate(id)).rejects.toMatchObject({ code: 'devcontainer-transitioning' });
+    slow.open();
+    await world.clock.settle();
+    await commanded;
+    expect(await only()).toMatchObject({ status: 'error', error: 'The engine answered 500.' });
+    expect(world.engine.container('db').running).toBe(false);
+    await end();
+  },
+);

@@ -203,3 +203,35 @@ test('injections that hang again and again hold up a refresh for at most the dea
   await refresh;
   await end();
 });
+
+test.each(['create', 'deliver', 'readConfiguration'] as const)(
+  'a client that aborts its own %s has failed, and is asked again ever more rarely',
+  async (call) => {
+    const aborted = new DOMException('its own time-out', 'AbortError');
+    const { world, only, end } = await begin({}, ({ addWorkspace, cli, engine, subAgentClient, subAgentLauncher }) => {
+      addWorkspace('/src/app');
+      engine.addContainer({ workspaceFolder: '/src/app' });
+      if (call === 'create') subAgentClient.failNext('create', aborted, 5);
+      if (call === 'deliver') subAgentLauncher.failNext('deliver', aborted, 5);
+      if (call === 'readConfiguration') cli.failNext('readConfiguration', aborted, 5);
+    });
+    const tries = () =>
+      ({
+        create: world.subAgentClient.calls.create,
+        deliver: world.subAgentLauncher.calls.deliver,
+        readConfiguration: world.cli.calls.readConfiguration,
+      })[call];
+    expect(tries()).toBe(1);
+    expect(await only()).toMatchObject({
+      agent: { status: 'failed', reason: expect.stringContaining('its own time-out') },
+    });
+    // After 1, 2, 4 and 8 s.
+    await world.clock.run(14_999);
+    expect(tries()).toBe(4);
+    await world.clock.run(1);
+    expect(tries()).toBe(5);
+    await world.clock.run(16_000);
+    expect(await only()).toMatchObject({ agent: { status: 'running' } });
+    await end();
+  },
+);

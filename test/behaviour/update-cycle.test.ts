@@ -1,8 +1,7 @@
 import { expect, test } from 'vitest';
 import { AgentContainersError } from '../../src/index.ts';
 import { createGate, createTestWorld } from '../../src/testing/index.ts';
-import type { FakeConfigFiles } from '../../src/testing/index.ts';
-import { begin, beginWithApp, tell } from './support/story.ts';
+import { begin, beginWithApp, hangAt, tell } from './support/story.ts';
 
 const broken = (text = 'The engine answered 500.') => new AgentContainersError('engine-request-failed', text);
 
@@ -223,15 +222,3 @@ test.each(['realDirectory', 'canonicalKey', 'watchDirectories', 'read'] as const
     await end();
   },
 );
-
-/** As a network mount does whose server is gone: calls for what lies in `folder` are never answered. */
-function hangAt(
-  files: FakeConfigFiles,
-  call: 'realDirectory' | 'canonicalKey' | 'watchDirectories' | 'read',
-  folder: string,
-): void {
-  const answer = files[call] as (...args: unknown[]) => Promise<unknown>;
-  const hangs = (...args: unknown[]): Promise<unknown> =>
-    JSON.stringify(args).includes(folder) ? new Promise(() => {}) : answer(...args);
-  Object.assign(files, { [call]: hangs });
-}

@@ -38,6 +38,10 @@ export function decideAgent(
   }
 
   const run = runOf(link);
+  if (link.startedAt !== undefined && 'run' in agent && agent.run !== run && isSameRun(agent.run, run)) {
+    // The start of this run is known only now; from here on another start is another run.
+    return decideAgent(state, { ...entry, agent: { ...agent, run } }, at, jobId);
+  }
   const begin = (failures: number): readonly [Entry, readonly Effect[]] => {
     const [ended, effects] = endAgent(entry, 'none');
     return [

@@ -70,6 +70,15 @@ describe('dirtyReasons', () => {
     expect(dirtyReasons(entry).map(({ input }) => input)).toEqual(['image', 'name', 'remoteEnv']);
   });
 
+  it.each(['constructor', 'toString', 'hasOwnProperty', '__proto__'])(
+    'class a property called %s as one that is not known',
+    (name) => {
+      const properties = Object.fromEntries([[name, 'now']]);
+      const entry = entryWith({ config: configOf(properties, 'now'), made: madeOf({}, 'then') });
+      expect(dirtyReasons(entry)).toEqual([{ input: name, class: 'recreate' }]);
+    },
+  );
+
   it('name the file when fingerprints differ but no property does', () => {
     const entry = entryWith({ config: configOf({ a: '1' }, 'now'), made: madeOf({ a: '1' }, 'then') });
     expect(dirtyReasons(entry)).toEqual([{ input: 'devcontainer.json', class: 'recreate' }]);

@@ -113,6 +113,21 @@ describe('details of containers', () => {
     expect(await refine()).toEqual([before]);
   });
 
+  it('of a container to which something happened, and that cannot be inspected, are without the start of its run', async () => {
+    const { clock, engine, details, refine } = createWorld();
+    const { id } = engine.addContainer({ workspaceFolder: '/w/a', createdAt: FAKE_CLOCK_START + 250 });
+    await refine();
+    await clock.advance(1_000);
+    engine.restart(id);
+    details.forget(id);
+    engine.failNext('inspectContainer', new AgentContainersError('engine-request-failed', 'it is sick'));
+    const [unknown] = await refine();
+    expect(unknown).toMatchObject({ createdAt: FAKE_CLOCK_START + 250 });
+    expect(unknown?.startedAt).toBeUndefined();
+    await clock.run(30_000);
+    expect(await refine()).toMatchObject([{ startedAt: FAKE_CLOCK_START + 1_000 }]);
+  });
+
   it('that an inspection does not answer in time are left out; the others are there', async () => {
     const { clock, engine, refine } = createWorld();
     engine.addContainer({ workspaceFolder: '/w/a' });

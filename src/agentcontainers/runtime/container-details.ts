@@ -23,6 +23,8 @@ export function createContainerDetails(engine: ContainerEngine, clock: Clock): C
   // Containers about which `known` is up to date. An event takes one out, also while it is being asked about.
   const fresh = new Set<string>();
   const outstanding = new Set<string>();
+  // Containers to which something happened since `known` was asked: whether this is still the same run is not known.
+  const changed = new Set<string>();
   // When one that could not be inspected is asked about again, unless something happens to it before.
   const notBefore = new Map<string, number>();
   const limiter = createLimiter(INSPECTIONS_AT_ONCE);
@@ -38,6 +40,7 @@ export function createContainerDetails(engine: ContainerEngine, clock: Clock): C
         }),
       );
       known.set(id, { createdAt: details.createdAt ?? createdAt, startedAt: details.startedAt });
+      if (fresh.has(id)) changed.delete(id);
       notBefore.delete(id);
     } catch {
       fresh.delete(id);
@@ -49,7 +52,9 @@ export function createContainerDetails(engine: ContainerEngine, clock: Clock): C
   return {
     async refine(containers, signal) {
       const present = new Set(containers.map((container) => container.id));
-      for (const ids of [known, fresh, notBefore]) for (const id of ids.keys()) if (!present.has(id)) ids.delete(id);
+      for (const ids of [known, fresh, changed, notBefore]) {
+        for (const id of ids.keys()) if (!present.has(id)) ids.delete(id);
+      }
       const asked = containers.filter(
         (container) =>
           container.state === 'running' &&
@@ -61,10 +66,13 @@ export function createContainerDetails(engine: ContainerEngine, clock: Clock): C
       await Promise.all(asked.map((container) => inspect(container, signal)));
       return containers.map((container) => {
         const details = known.get(container.id);
-        return details ? { ...container, ...details } : container;
+        if (!details) return container;
+        const sameRun = container.state !== 'running' || !changed.has(container.id);
+        return { ...container, ...details, startedAt: sameRun ? details.startedAt : undefined };
       });
     },
     forget(containerId) {
+      if (containerId !== undefined) changed.add(containerId);
       for (const ids of [fresh, notBefore]) {
         if (containerId === undefined) ids.clear();
         else ids.delete(containerId);

@@ -1,13 +1,6 @@
+import { AgentContainersError } from '../../errors.ts';
+import { engineArchitecture } from '../model/architecture.ts';
 import type { ContainerDetails, ContainerEngine, Platform } from '../ports.ts';
-
-// What `uname -m` says, in the engine's words.
-const MACHINES: Readonly<Record<string, string>> = {
-  x86_64: 'amd64',
-  aarch64: 'arm64',
-  armv7l: 'arm',
-  armv6l: 'arm',
-  i686: '386',
-};
 
 /** Platform of a container: from its image; where the image does not tell, from `uname -m` inside. */
 export async function platformOf(
@@ -27,5 +20,12 @@ export async function platformOf(
   for await (const chunk of session.stdout) if (text.length < 100) text += Buffer.from(chunk).toString('latin1');
   await session.exited;
   const machine = text.trim();
-  return { operatingSystem: 'linux', architecture: MACHINES[machine] ?? machine };
+  // What a container says is shown and compared: only what can be such a word is taken.
+  if (!/^[\w.-]{1,32}$/.test(machine)) {
+    throw new AgentContainersError(
+      'sub-agent-unsupported',
+      'Its architecture cannot be told: its image is gone and uname does not say.',
+    );
+  }
+  return { operatingSystem: 'linux', architecture: engineArchitecture(machine) };
 }

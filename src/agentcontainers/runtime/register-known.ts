@@ -1,6 +1,7 @@
 import { bounded } from '../../async/abort.ts';
 import { AgentContainersError, errorMessage } from '../../errors.ts';
 import { FOLDER_TIMEOUT } from '../constants.ts';
+import type { EntryKey } from '../model/devcontainer.ts';
 import type { MadeFrom } from '../model/state.ts';
 import type { ManifestDevcontainer } from '../options.ts';
 import type { PersistedState } from '../ports.ts';
@@ -21,7 +22,13 @@ export async function registerKnown(rt: Runtime): Promise<void> {
       `Reading the state of the last run failed: ${errorMessage(error)} It is left as it is, and nothing is written until a restart.`,
     );
   }
-  for (const devcontainer of rt.options.manifest ?? []) await registerManifest(rt, devcontainer);
+  // Looked at together, so that a dead mount with several of them is waited for once; registered in the given order.
+  const manifest = rt.options.manifest ?? [];
+  const found = await Promise.all(manifest.map((devcontainer) => lookAt(rt, devcontainer)));
+  for (const [index, devcontainer] of manifest.entries()) {
+    const key = found[index];
+    if (key) registerManifest(rt, devcontainer, key);
+  }
 }
 
 function restore(rt: Runtime, state: PersistedState, at: number): void {
@@ -46,26 +53,29 @@ function restore(rt: Runtime, state: PersistedState, at: number): void {
   }
 }
 
-async function registerManifest(rt: Runtime, devcontainer: ManifestDevcontainer): Promise<void> {
-  const { workspaceFolder, configPath, name, subAgentId } = devcontainer;
+async function lookAt(
+  rt: Runtime,
+  { workspaceFolder, configPath }: ManifestDevcontainer,
+): Promise<EntryKey | undefined> {
   const { clock, configFiles, logger } = rt.ports;
   const what = `Looking at ${workspaceFolder}`;
   const found = await bounded(clock, FOLDER_TIMEOUT, what, rt.closing, () =>
     configFiles.canonicalKey(workspaceFolder, configPath),
   ).catch((error: unknown) => logger.error({ err: error }, `Reading the manifest: ${errorMessage(error)}`));
-  if (!found) return;
-  if (!('workspaceFolder' in found)) {
-    const error = new AgentContainersError(
-      'config-not-found',
-      `Reading the manifest failed: ${workspaceFolder} has ${found.configPaths.length} configurations. Name one by configPath.`,
-    );
-    logger.error({ err: error }, error.message);
-    return;
-  }
+  if (!found || 'workspaceFolder' in found) return found || undefined;
+  const error = new AgentContainersError(
+    'config-not-found',
+    `Reading the manifest failed: ${workspaceFolder} has ${found.configPaths.length} configurations. Name one by configPath.`,
+  );
+  logger.error({ err: error }, error.message);
+  return undefined;
+}
+
+function registerManifest(rt: Runtime, { name, subAgentId }: ManifestDevcontainer, key: EntryKey): void {
   rt.store.dispatch({
     type: 'registered',
-    id: devcontainerId(found),
-    key: found,
+    id: devcontainerId(key),
+    key,
     origin: 'manifest',
     adopted: true,
     name,

@@ -84,4 +84,30 @@ describe('the store', () => {
     store.dispatch({ type: 'observed', ...observed, readings: new Map() });
     expect(told).toBe(1);
   });
+
+  it('goes on with the other effects when one cannot be started, and says which', () => {
+    const begun: string[] = [];
+    const { store, logger } = createWorld((effect) => {
+      if (effect.type === 'watchConfig') throw new Error('no more watches');
+      begun.push(effect.type);
+    });
+    store.dispatch(REGISTERED);
+    const container = containerOf('c1');
+    const other = containerOf('c2', { workspaceFolder: '/w/other' });
+    store.dispatch({
+      type: 'observed',
+      startRevision: 0,
+      at: 1,
+      passId: 'p',
+      containers: [other, container],
+      claims: [claimOf(other), claimOf(container)],
+      readings: new Map(),
+    });
+    expect(begun.filter((type) => type === 'inject')).toHaveLength(2);
+    expect(logger.messages('error')).toEqual([
+      'Starting the effect watchConfig failed; the others go on.',
+      'Starting the effect watchConfig failed; the others go on.',
+    ]);
+    expect(logger.entries[0]?.fields['effect']).toMatchObject({ type: 'watchConfig', id: FOLDER });
+  });
 });

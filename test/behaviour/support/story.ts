@@ -1,7 +1,7 @@
 import { createAgentContainers } from '../../../src/index.ts';
 import type { AgentContainers, AgentContainersOptions, Devcontainer } from '../../../src/index.ts';
-import { createTestWorld } from '../../../src/testing/index.ts';
-import type { ContainerSeed, TestWorld, WorkspaceSeed } from '../../../src/testing/index.ts';
+import { createGate, createTestWorld } from '../../../src/testing/index.ts';
+import type { ContainerSeed, FakeConfigFiles, TestWorld, WorkspaceSeed } from '../../../src/testing/index.ts';
 
 /** A world, the library that runs in it, and what almost every story asks. */
 export interface Story {
@@ -94,3 +94,19 @@ export const CONFIG = '.devcontainer/devcontainer.json';
 
 /** The devcontainer of `/src/app`, for scripts of the CLI that stand above what `addWorkspace` scripted. */
 export const APP = { workspaceFolder: '/src/app', configPath: `/src/app/${CONFIG}` };
+
+/** As a network mount does whose server is gone: calls for what lies in `folder` are not answered, until it is back. */
+export function hangAt(
+  files: FakeConfigFiles,
+  call: 'realDirectory' | 'canonicalKey' | 'watchDirectories' | 'read',
+  folder: string,
+): { comeBack(): void } {
+  const gate = createGate();
+  const answer = files[call] as (...args: unknown[]) => Promise<unknown>;
+  const hangs = async (...args: unknown[]): Promise<unknown> => {
+    if (JSON.stringify(args).includes(folder)) await gate.wait();
+    return answer(...args);
+  };
+  Object.assign(files, { [call]: hangs });
+  return { comeBack: gate.open };
+}

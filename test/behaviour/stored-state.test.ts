@@ -1,0 +1,71 @@
+import { expect, test } from 'vitest';
+import type { StateStorage } from '../../src/index.ts';
+import { createGate } from '../../src/testing/index.ts';
+import type { TestWorld } from '../../src/testing/index.ts';
+import { begin, tell } from './support/story.ts';
+
+/** A daemon that ran with a devcontainer of its own; the container is gone by now, so only the state tells of it. */
+async function leftAlone(): Promise<TestWorld> {
+  const { world, api, end } = await begin({}, ({ addWorkspace }) => addWorkspace('/src/app'));
+  const { done } = await api.create({ workspaceFolder: '/src/app' });
+  await world.clock.settle();
+  expect(await done).toMatchObject({ status: 'succeeded' });
+  await end();
+  for (const { id } of world.engine.containers()) world.engine.remove(id);
+  return world;
+}
+
+test('a close without a start leaves the stored state as it is', async () => {
+  const world = await leftAlone();
+  const before = await world.storage.load();
+  expect(before).toMatchObject({ entries: [{ workspaceFolder: '/src/app' }], operations: [{ kind: 'create' }] });
+  await tell(world).end();
+  expect(await world.storage.load()).toEqual(before);
+});
+
+test.each(['before', 'after'])(
+  'a close while the state is being read, which is answered %s the close has ended, leaves it as it is',
+  async (when) => {
+    const world = await leftAlone();
+    const before = await world.storage.load();
+    const answer = createGate();
+    const storage: StateStorage = {
+      load: () => answer.wait().then(() => world.storage.load()),
+      save: (state) => world.storage.save(state),
+    };
+    const { api, end } = tell(world, { storage });
+    const started = api.start();
+    await answer.reached();
+    const closing = api.close();
+    if (when === 'after') await closing;
+    answer.open();
+    await Promise.all([closing, started]);
+    await end();
+    const after = await world.storage.load();
+    expect(after?.entries).toEqual(before?.entries);
+    expect(after?.operations).toEqual(before?.operations);
+  },
+);
+
+test('a state that could not be read is not written over, whatever happens until the next start', async () => {
+  const world = await leftAlone();
+  const before = await world.storage.load();
+  const storage: StateStorage = {
+    load: () => Promise.reject(new Error('EIO')),
+    save: (state) => world.storage.save(state),
+  };
+  const second = tell(world, { storage });
+  await second.api.start();
+  world.addWorkspace('/src/other');
+  const { done } = await second.api.create({ workspaceFolder: '/src/other' });
+  await world.clock.settle();
+  expect(await done).toMatchObject({ status: 'succeeded' });
+  await second.end();
+  expect(await world.storage.load()).toEqual(before);
+
+  const third = tell(world);
+  await third.api.start();
+  await world.clock.settle();
+  expect(await third.byName('app')).toMatchObject({ workspaceFolder: '/src/app', status: 'stopped' });
+  await third.end();
+});
