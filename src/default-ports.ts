@@ -15,7 +15,7 @@ import { createWatcher } from './watcher/watcher.ts';
 /** The collaborators that the options name, and the real ones for the rest. */
 export function defaultPorts(options: AgentContainersOptions): Ports {
   const clock = options.clock ?? systemClock;
-  const logger = options.logger ?? pino({ name: 'agentcontainers' });
+  const logger = options.logger ?? pino({ name: 'agentcontainers' }, pino.destination(2));
   const newId = options.newId ?? randomUuid;
   const docker =
     options.engine === undefined

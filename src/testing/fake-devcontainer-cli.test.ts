@@ -50,10 +50,10 @@ it('makes the container, starts it when it is there, and replaces it when asked 
   expect(cli.upRequests.map(({ removeExisting }) => removeExisting)).toEqual([false, false, true]);
 });
 
-it('prefers the script of one configuration to that of its folder', async () => {
+it('takes the last script that fits, be it of the folder or of one configuration', async () => {
   const { cli } = setUp();
-  cli.onUp(key, (up) => up.failure('the image is missing', { phase: 'build', exitCode: 1 }));
-  cli.upCreatesContainer('/src/app');
+  cli.upCreatesContainer(key);
+  cli.onUp('/src/app', (up) => up.failure('the image is missing', { phase: 'build', exitCode: 1 }));
   const run = cli.up(request());
   expect(await run.ready).toBe(false);
   expect(await run.done).toEqual({

@@ -11,7 +11,7 @@ import type { ScriptedUp } from './scripted-up.ts';
 import { createScriptedCalls } from './scripted-calls.ts';
 import type { CallControls } from './scripted-calls.ts';
 
-/** A folder, for whatever configuration in it, or one configuration. The more exact one wins. */
+/** A folder, for whatever configuration in it, or one configuration. Of several that fit, the last one given wins. */
 export type ScriptKey = string | EntryKey;
 /** Plays one `devcontainer up`. Throwing after the request was aborted is how it honours that. */
 export type UpScript = (up: ScriptedUp) => UpOutcome | Promise<UpOutcome>;
@@ -70,7 +70,7 @@ export function createFakeDevcontainerCli(world: { engine: FakeEngine; clock: Cl
     failNext: calls.failNext,
     hang: calls.hang,
 
-    onUp: (key, script) => void ups.set(textOf(key), script),
+    onUp: (key, script) => give(ups, key, script),
     upCreatesContainer(key, seed = {}) {
       cli.onUp(key, (up) => {
         up.progress('create', 'Starting container');
@@ -79,7 +79,7 @@ export function createFakeDevcontainerCli(world: { engine: FakeEngine; clock: Cl
         return up.success(container.id);
       });
     },
-    onReadConfiguration: (key, script) => void reads.set(textOf(key), script),
+    onReadConfiguration: (key, script) => give(reads, key, script),
     readsConfiguration(key, overrides) {
       cli.onReadConfiguration(key, (request) => buildMergedConfiguration(request.key.workspaceFolder, overrides));
     },
@@ -125,6 +125,14 @@ function textOf(key: ScriptKey): string {
   return typeof key === 'string' ? key : `${key.workspaceFolder} with ${key.configPath}`;
 }
 
+function give<Script>(scripts: Map<string, Script>, key: ScriptKey, script: Script): void {
+  // Given again it becomes the last one.
+  scripts.delete(textOf(key));
+  scripts.set(textOf(key), script);
+}
+
 function find<Script>(scripts: ReadonlyMap<string, Script>, key: EntryKey): Script | undefined {
-  return scripts.get(textOf(key)) ?? scripts.get(key.workspaceFolder);
+  let found: Script | undefined;
+  for (const [text, script] of scripts) if (text === textOf(key) || text === key.workspaceFolder) found = script;
+  return found;
 }

@@ -23,7 +23,11 @@ function takeOver(
   // `admit` refuses this; whatever came here in spite of it changes nothing.
   if (!before || isTransitioning(before.phase) || state.lifecycle !== 'open') return [state, []];
   const [ended, effects] = endAgent(before, 'none');
-  const entry = change({ ...ended, lifecycleError: undefined, settling: undefined, tail: undefined });
+  // A hook that failed in this container has failed until there is another container; what else went wrong is over.
+  const { lifecycleError } = ended;
+  const hookFailure =
+    lifecycleError && lifecycleError.degraded.length > 0 && kind !== 'recreate' ? lifecycleError : undefined;
+  const entry = change({ ...ended, lifecycleError: hookFailure, settling: undefined, tail: undefined });
   const { jobId: id, at, logOffset } = event;
   const operation = { id, devcontainerId: entry.id, kind, phase: phaseText, at, logOffset };
   return [beginOperation(withChangedEntry(state, entry), operation), [...effects, effect, PERSIST]];

@@ -8,7 +8,15 @@ import { chooseName } from './names.ts';
 import { withReading } from './reduce-config.ts';
 import { endOperation } from './reduce-operation.ts';
 import { selectContainer } from './select-container.ts';
-import { isTransitioning, withEntry, type Entry, type MadeFrom, type Settings, type State } from './state.ts';
+import {
+  isTransitioning,
+  withChangedEntry,
+  withEntry,
+  type Entry,
+  type MadeFrom,
+  type Settings,
+  type State,
+} from './state.ts';
 import { takenNames, withFreeName } from './entry-name.ts';
 
 type Observed = Extract<Event, { type: 'observed' }>;
@@ -201,11 +209,20 @@ function endSettled(state: State, before: Entry, entry: Entry, at: number): Stat
   );
 }
 
-/** A listing that failed leaves the data of the last good one. */
+/**
+ * A listing that failed leaves the data of the last good one. An `up` that has failed does not wait for the engine to
+ * come back: as far as can be told, it has no container.
+ */
 export function reduceObserveFailed(
   state: State,
   event: Extract<Event, { type: 'observeFailed' }>,
 ): readonly [State, readonly Effect[]] {
   const { message, at } = event;
-  return [{ ...state, observation: { status: 'failed', message, at } }, []];
+  let next: State = { ...state, observation: { status: 'failed', message, at } };
+  for (const before of state.entries.values()) {
+    if (before.phase.status !== 'starting' || before.settling?.kind !== 'failed') continue;
+    const entry = withPhase({ ...before, link: undefined });
+    next = endSettled(withChangedEntry(next, entry), before, entry, at);
+  }
+  return [next, []];
 }

@@ -70,7 +70,7 @@ describe('an entry that is known before any container of it', () => {
     const scenario = createScenario({ adopt: 'none' });
     scenario.observe([containerOf('c1')]);
     expect(scenario.entry().level).toBe('seen');
-    expect(typesOf(scenario.register())).toEqual(['watchConfig', 'persist']);
+    expect(typesOf(scenario.register())).toEqual(['watchConfig', 'persist', 'refresh']);
     expect(scenario.entry()).toMatchObject({ level: 'adopted', origin: 'created', link: { id: 'c1' } });
     expect(scenario.register()).toEqual([]);
   });

@@ -117,7 +117,7 @@ function reduceRegistered(
     };
     return [
       withEntry(state, adopted ? withFreeName(state, entry) : entry),
-      adopted ? [{ type: 'watchConfig', id, key }, { type: 'persist' }] : [],
+      adopted ? [{ type: 'watchConfig', id, key }, { type: 'persist' }, { type: 'refresh', reason: 'adopted' }] : [],
     ];
   }
   const entry: Entry = {

@@ -90,11 +90,15 @@ function report(rt: Runtime, id: string, jobId: string, progress: CliProgress): 
 async function finish(rt: Runtime, { id, jobId }: EffectMap['up'], run: UpRun): Promise<void> {
   const outcome = await run.done;
   const at = rt.ports.clock.now();
+  const fields = { devcontainer: id, operation: jobId };
+  const name = rt.store.state.entries.get(id)?.name ?? id;
   if (outcome.outcome === 'success') {
+    rt.ports.logger.info({ ...fields, container: outcome.containerId }, `Brought up ${name}.`);
     rt.store.dispatch({ type: 'upSucceeded', id, jobId, containerId: outcome.containerId, at });
     return;
   }
   const { phase, command, exitCode, outputTail, message, containerId } = outcome;
+  rt.ports.logger.warn({ ...fields, phase, exitCode }, `Bringing up ${name}: ${message}`);
   rt.ports.logSink.append(id, `${message}\n`);
   rt.store.dispatch({
     type: 'upFailed',
