@@ -1,6 +1,13 @@
 import type { EntryKey } from '../agentcontainers/model/devcontainer.ts';
 import type { ConfigSnapshot, UpOutcome } from '../agentcontainers/ports.ts';
-import { AgentContainersError, cancelled, isAgentContainersError, type FailedCommand } from '../errors.ts';
+import { raceAbort } from '../async/abort.ts';
+import {
+  AgentContainersError,
+  cancelled,
+  errorMessage,
+  isAgentContainersError,
+  type FailedCommand,
+} from '../errors.ts';
 import type { ProcessGroupExit } from './process-group.ts';
 
 type Failure = Extract<UpOutcome, { outcome: 'error' }>;
@@ -12,6 +19,37 @@ export function throwIfAborted(signal: AbortSignal): void {
   if (isAgentContainersError(reason, 'cancelled')) throw reason;
   const error = cancelled('caller-left');
   throw new AgentContainersError('cancelled', error.message, { cause: reason, details: error.details });
+}
+
+/** Settles like `work`, or rejects with `cancelled` as soon as the signal aborts: a file system may never answer. */
+export async function orCancelled<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  try {
+    return await raceAbort(work, signal);
+  } catch (error) {
+    throwIfAborted(signal);
+    throw error;
+  }
+}
+
+/** What this machine is short of when it cannot start a process, and what a person can do. */
+const SHORTAGES: ReadonlyMap<unknown, string> = new Map([
+  ['EMFILE', 'this program has no file descriptors left. Raise its limit of open files (`ulimit -n`) and restart it.'],
+  ['ENFILE', 'this machine has no file descriptors left. Raise fs.file-max with sysctl, or end other programs.'],
+  ['EAGAIN', 'no more processes may be started. Raise the limit of processes (`ulimit -u`), or end other programs.'],
+  ['ENOMEM', 'this machine has no memory left. End other programs and try again.'],
+]);
+
+/** `cli-failed` for want of something that will be there again; else `cli-missing`. */
+export function notStarted(error: unknown): AgentContainersError {
+  const shortage = SHORTAGES.get((error as NodeJS.ErrnoException).code);
+  return new AgentContainersError(
+    shortage === undefined ? 'cli-missing' : 'cli-failed',
+    `Starting the devcontainer CLI failed: ${
+      shortage ??
+      `${errorMessage(error)}. Check that Node.js is still installed where it was when this program started.`
+    }`,
+    { cause: error },
+  );
 }
 
 /** The outcome of an `up` that was refused before the CLI was started. */

@@ -2,7 +2,7 @@ import { readdir, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 
 import type { EntryKey } from '../agentcontainers/model/devcontainer.ts';
-import { walkPath } from './symlinks.ts';
+import { walkPath } from '../files/walk-path.ts';
 
 const MAX_NAMED = 1_000;
 

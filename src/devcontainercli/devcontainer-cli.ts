@@ -4,15 +4,23 @@ import { AgentContainersError, errorMessage } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import { childEnvironment } from './child-environment.ts';
 import { readConfigurationArguments, upArguments } from './cli-arguments.ts';
-import { failedCommand, refusedUp, throwIfAborted, unexpectedEnd, unusableConfiguration } from './cli-errors.ts';
+import {
+  failedCommand,
+  notStarted,
+  orCancelled,
+  refusedUp,
+  throwIfAborted,
+  unexpectedEnd,
+  unusableConfiguration,
+} from './cli-errors.ts';
 import { parseLogLine } from './cli-log.ts';
 import { cliScript } from './cli-script.ts';
 import { explainFailure, withoutCliTraces } from './explain-failure.ts';
-import { createLineSplitter } from './line-splitter.ts';
+import { createLineSplitter } from '../text/line-splitter.ts';
 import { lockfileUse } from './lockfile.ts';
 import { parseMergedConfiguration } from './merged-configuration.ts';
 import { createOutputTail } from './output-tail.ts';
-import { firstSentence, plainText } from './plain-text.ts';
+import { firstSentence, plainText } from '../text/plain-text.ts';
 import { nodeExecutable, ownEnvironment, runProcessGroup, type ProcessGroupExit } from './process-group.ts';
 import { createRedact, type Redact } from './redaction.ts';
 import { createRunTracker } from './run-tracker.ts';
@@ -45,7 +53,7 @@ const MAX_ANSWER = 8 * 1024 * 1024;
 export function createDevcontainerCli(options: DevcontainerCliOptions): DevcontainerCli {
   const { clock, logger } = options;
 
-  /** Runs the CLI once. Rejects with `cancelled`, `cli-missing`, or with what `dockerHost` rejected with. */
+  /** Runs the CLI once. Rejects with `cancelled`, `cli-missing`, `cli-failed`, or with what `dockerHost` rejected with. */
   async function run(
     args: readonly string[],
     signal: AbortSignal,
@@ -68,11 +76,7 @@ export function createDevcontainerCli(options: DevcontainerCliOptions): Devconta
         signal,
       });
     } catch (error) {
-      throw new AgentContainersError(
-        'cli-missing',
-        `Starting the devcontainer CLI failed: ${errorMessage(error)}. Check that Node.js is still installed where it was when this program started.`,
-        { cause: error },
-      );
+      throw notStarted(error);
     }
     throwIfAborted(signal);
     stdout.end();
@@ -90,7 +94,7 @@ export function createDevcontainerCli(options: DevcontainerCliOptions): Devconta
     const { key, signal } = request;
     throwIfAborted(signal);
     // The CLI takes a truncated file for a smaller one and would make a container from it.
-    const config = await readConfigFile(key.configPath);
+    const config = await orCancelled(readConfigFile(key.configPath), signal);
     if (config.kind !== 'valid') return refusedUp('configuration', unusableConfiguration(key, config));
     const waitFor = waitForOf(config.config);
     let context: Awaited<ReturnType<typeof environment>>;
@@ -115,7 +119,8 @@ export function createDevcontainerCli(options: DevcontainerCliOptions): Devconta
         }
       },
     });
-    const args = upArguments({ ...request, lockfile: await lockfileUse(key.configPath) }, options);
+    const lockfile = await orCancelled(lockfileUse(key.configPath), signal);
+    const args = upArguments({ ...request, lockfile }, options);
     let resultLine = '';
     const exit = await run(
       args,
@@ -176,7 +181,7 @@ export function createDevcontainerCli(options: DevcontainerCliOptions): Devconta
 
     async readConfiguration({ key, containerId, signal }): Promise<MergedConfiguration> {
       throwIfAborted(signal);
-      const config = await readConfigFile(key.configPath);
+      const config = await orCancelled(readConfigFile(key.configPath), signal);
       if (config.kind !== 'valid') {
         throw new AgentContainersError('cli-failed', unusableConfiguration(key, config));
       }

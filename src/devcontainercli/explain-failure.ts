@@ -1,5 +1,5 @@
 import type { UpOutcome } from '../agentcontainers/ports.ts';
-import { firstSentence, isStackFrame, plainText, shorten } from './plain-text.ts';
+import { firstSentence, isStackFrame, plainText, shorten } from '../text/plain-text.ts';
 import type { Redact } from './redaction.ts';
 import type { LastStep } from './run-tracker.ts';
 import { isHook } from './wait-for.ts';

@@ -1,4 +1,4 @@
-import { isStackFrame, plainText, shorten } from './plain-text.ts';
+import { isStackFrame, plainText, shorten } from '../text/plain-text.ts';
 
 const MAX_LINES = 40;
 const MAX_LINE = 500;

@@ -76,6 +76,30 @@ it('rejects when there is no such program', async () => {
   await expect(run('/no/such/program', []).exit).rejects.toMatchObject({ code: 'ENOENT' });
 });
 
+it('rejects when this process has no file descriptors left, and stays alive', async () => {
+  // In a process of its own, which may be short of them.
+  const script = `
+    import { openSync } from 'node:fs';
+    import { runnerImport } from 'vite';
+    const { module } = await runnerImport(${JSON.stringify(join(import.meta.dirname, 'process-group.ts'))});
+    const clock = { now: Date.now, afterFunc() {}, tickerFunc() {} };
+    const noop = () => {};
+    const signal = new AbortController().signal;
+    try { for (;;) openSync('/dev/null', 'r'); } catch {}
+    const run = module.runProcessGroup({ file: '/bin/true', args: [], env: {}, onStdout: noop, onStderr: noop, clock, signal });
+    await run.then(() => console.log('ran'), (error) => console.log('rejected: ' + error.code));
+  `;
+  const { exit, output } = run('/bin/sh', [
+    '-c',
+    'cd "$1" && ulimit -n 256 && exec "$0" --input-type=module -e "$2"',
+    nodeExecutable,
+    join(import.meta.dirname, '../..'),
+    script,
+  ]);
+  expect(await exit).toEqual({ exitCode: 0, signal: null });
+  expect(output()).toEqual({ stdout: 'rejected: EMFILE\n', stderr: '' });
+});
+
 describe('an abort', () => {
   it('ends children and grandchildren that listen to TERM', async () => {
     const abort = new AbortController();

@@ -54,14 +54,19 @@ export async function runProcessGroup(spec: ProcessGroupSpec): Promise<ProcessGr
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  child.stdout.setEncoding('utf8').on('data', spec.onStdout);
-  child.stderr.setEncoding('utf8').on('data', spec.onStderr);
+  // Before anything else can fail: an error event without a listener would end this whole process.
+  const notStarted = new Promise<never>((_, reject) => {
+    child.on('error', reject);
+  });
+  // A child that was refused for want of file descriptors has no streams, whatever its type says.
+  const streams = [child.stdout, child.stderr] as readonly (typeof child.stdout | null | undefined)[];
+  streams[0]?.setEncoding('utf8').on('data', spec.onStdout);
+  streams[1]?.setEncoding('utf8').on('data', spec.onStderr);
 
   let onAbort: (() => void) | undefined;
   let killed: Promise<void> | undefined;
   try {
-    const exit = await new Promise<ProcessGroupExit>((resolve, reject) => {
-      child.once('error', reject);
+    const ended = new Promise<ProcessGroupExit>((resolve) => {
       let drain: { stop(): boolean } | undefined;
       child.once('exit', (exitCode, signal) => {
         drain = spec.clock.afterFunc(DRAIN_MS, () => resolve({ exitCode, signal }), 'cli-drain');
@@ -78,12 +83,12 @@ export async function runProcessGroup(spec: ProcessGroupSpec): Promise<ProcessGr
       if (spec.signal.aborted) onAbort();
       else spec.signal.addEventListener('abort', onAbort, { once: true });
     });
+    const exit = await Promise.race([ended, notStarted]);
     await killed;
     return exit;
   } finally {
     if (onAbort !== undefined) spec.signal.removeEventListener('abort', onAbort);
-    child.stdout.destroy();
-    child.stderr.destroy();
+    for (const stream of streams) stream?.destroy();
   }
 }
 

@@ -1,7 +1,7 @@
 import type { CliLogEvent } from './cli-log.ts';
 import { commandPhase } from './engine-command.ts';
 import { createOutputTail } from './output-tail.ts';
-import { plainText, shorten } from './plain-text.ts';
+import { plainText, shorten } from '../text/plain-text.ts';
 import type { Hook } from './wait-for.ts';
 import { isHook } from './wait-for.ts';
 

@@ -3,7 +3,7 @@ import type { Clock } from '../clock/clock.ts';
 import { AgentContainersError, errorMessage, isAgentContainersError } from '../errors.ts';
 import type { BinaryContent } from './binary-contents.ts';
 import type { LauncherLimits } from './limits.ts';
-import { plainLine } from './plain-line.ts';
+import { plainLine } from '../text/plain-text.ts';
 import { failureReason, runCommand } from './run-command.ts';
 
 /** One delivery: what goes where, and what it takes to get it there. */

@@ -25,7 +25,8 @@ export type FileSubAgentProviderOptions = BinaryOptions & {
 
 /**
  * Gives an executable of this machine as the sub-agent. Its digest is computed once and again when the file changes.
- * `resolve` rejects with `sub-agent-unsupported` when the file cannot be read or is not made for the platform.
+ * `resolve` rejects with `sub-agent-delivery-failed` when the file cannot be read, and with `sub-agent-unsupported` when
+ * it is not made for the platform.
  */
 export function fileSubAgentProvider(options: FileSubAgentProviderOptions): SubAgentProvider {
   const digests = createFileDigests();
@@ -40,7 +41,8 @@ export function fileSubAgentProvider(options: FileSubAgentProviderOptions): SubA
       const file = await digests.digest(path, signal).catch((error: unknown) => {
         if (signal.aborted || isCancelled(error)) throw error;
         throw new AgentContainersError(
-          'sub-agent-unsupported',
+          // Not `sub-agent-unsupported`, which is never retried: the file may be built or mounted just now.
+          'sub-agent-delivery-failed',
           `Reading the sub-agent ${path} failed: ${errorMessage(error)}. Check the path that was given for it.`,
           { cause: error },
         );

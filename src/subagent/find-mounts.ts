@@ -1,4 +1,6 @@
 import type { ContainerMount } from '../agentcontainers/model/container.ts';
+import { parseMountLine } from '../text/mount-line.ts';
+import type { MountLine } from '../text/mount-line.ts';
 
 /** A place in the container that may take an executable. */
 export interface MountCandidate {
@@ -42,13 +44,15 @@ export function findMounts(
   // A later line covers an earlier one at the same place.
   const byPath = new Map<string, MountLine>();
   for (const text of mountinfo.split('\n', MAX_LINES)) {
-    const line = parseLine(text);
+    const line = parseMountLine(text);
     if (line) byPath.set(line.path, line);
   }
   const isTakenCovered = byPath.has(taken);
   const found: MountCandidate[] = [];
-  for (const { path, type, usable } of byPath.values()) {
-    if (!usable || PSEUDO_TYPES.has(type) || binds.has(path) || /^\/(proc|sys|dev|etc)(\/|$)/.test(path)) continue;
+  for (const line of byPath.values()) {
+    const { path, type } = line;
+    if (!isUsable(line) || PSEUDO_TYPES.has(type) || binds.has(path) || /^\/(proc|sys|dev|etc)(\/|$)/.test(path))
+      continue;
     if (path === '/') {
       if (isTakenCovered) found.push({ path: '', takesArchive: true });
     } else {
@@ -67,25 +71,7 @@ function rank(candidates: MountCandidate[], volumes: ReadonlySet<string>, taken:
     .slice(0, MAX_CANDIDATES);
 }
 
-interface MountLine {
-  readonly path: string;
-  readonly type: string;
-  /** Writable, and programs may run from it. */
-  readonly usable: boolean;
-}
-
-/** `id parent dev root path options [optional…] - type source superOptions`. */
-function parseLine(text: string): MountLine | undefined {
-  const [before, after] = text.split(' - ', 2);
-  const path = before?.split(' ')[4];
-  const options = before?.split(' ')[5]?.split(',');
-  const [type, , superOptions] = after?.split(' ') ?? [];
-  if (path === undefined || !path.startsWith('/') || !options || type === undefined) return undefined;
-  const readOnly = !options.includes('rw') || (superOptions?.split(',').includes('ro') ?? false);
-  return { path: unescape(path), type, usable: !readOnly && !options.includes('noexec') };
-}
-
-/** The kernel writes space, tab, line feed and backslash as three octal digits. */
-function unescape(path: string): string {
-  return path.replaceAll(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
+/** Writable, and programs may run from it. */
+function isUsable({ options, superOptions }: MountLine): boolean {
+  return options.includes('rw') && !options.includes('noexec') && !superOptions.includes('ro');
 }

@@ -6,7 +6,7 @@ import { AgentContainersError } from '../errors.ts';
 import { createdSchema, fromSpec, listSchema, toRecord } from './control-plane-wire.ts';
 import { requestWithRetry } from './http-request.ts';
 import type { HttpReply, HttpRequest } from './http-request.ts';
-import { plainLine } from './plain-line.ts';
+import { plainLine } from '../text/plain-text.ts';
 
 export interface HttpSubAgentClientOptions {
   /** Where the control plane is, `https://host/path`; the routes are below it. */

@@ -261,6 +261,20 @@ describe('launch', () => {
   const forever = ({ signal: ended }: ScriptedExec): Promise<number> =>
     new Promise((resolve) => ended.addEventListener('abort', () => resolve(0)));
 
+  /** Plays the shell that sends signals; `on` says what a signal does. */
+  function playsShell(on: (signal: string, user: string | undefined) => void): void {
+    engine.onExec(['/bin/sh', '-c'], ({ spec }) => {
+      const [mark, name] = spec.argv.slice(-2);
+      const agent = engine.openExecs.find(({ spec: { argv } }) => argv[0] === path);
+      expect(agent?.spec.env).toContain(mark);
+      expect(spec.env ?? []).not.toContain(mark);
+      on(name ?? '', spec.user);
+      return 0;
+    });
+  }
+  const endAgent = (exitCode: number): void =>
+    engine.openExecs.find(({ spec: { argv } }) => argv[0] === path)?.end(exitCode);
+
   it('resolves at the ready line, with the version that it names', async () => {
     plays(untilStop);
     const launched = await launch(READY);
@@ -281,12 +295,15 @@ describe('launch', () => {
     await launched.stop(1_000);
   });
 
-  it("takes the binary's environment over the remote one, but not over the token", async () => {
+  it('has the environment and the arguments that it was given, and the id of its run', async () => {
     plays(untilStop);
-    const env = { LANG: 'de', AGENTCONTAINERS_TOKEN: 'other', X: '1' };
-    const launched = await launch({ ...READY, env, args: ['serve', '--now'] });
+    const launched = await launch({ ...READY, env: { LANG: 'de' }, args: ['serve', '--now'] });
     expect(engine.openExecs[0]?.spec.argv).toEqual([path, 'serve', '--now']);
-    expect(engine.openExecs[0]?.spec.env?.toSorted()).toEqual([`AGENTCONTAINERS_TOKEN=${TOKEN}`, 'LANG=de', 'X=1']);
+    expect(engine.openExecs[0]?.spec.env?.toSorted()).toEqual([
+      expect.stringMatching(/^AGENTCONTAINERS_RUN_ID=[0-9a-f]{32}$/),
+      `AGENTCONTAINERS_TOKEN=${TOKEN}`,
+      'LANG=C',
+    ]);
     await launched.stop(0);
   });
 
@@ -322,8 +339,11 @@ describe('launch', () => {
     });
   });
 
-  it('gives up on a process that does not become ready, and drops it', async () => {
+  it('gives up on a process that does not become ready, and ends it', async () => {
     plays(forever, 'starting…\n');
+    playsShell((name) => {
+      if (name === 'KILL') endAgent(137);
+    });
     const launching = launch(READY);
     launching.catch(() => {});
     await settled(() => engine.openExecs.length === 1);
@@ -378,16 +398,79 @@ describe('launch', () => {
     expect(answers.at(-1)).toBe('stop\n');
   });
 
-  it('asks, waits for the grace period and then drops a process that does not end', async () => {
+  it('asks, sends TERM after half of the grace, and kills a process that has not ended after it', async () => {
     plays(forever);
-    const launched = await launch(READY);
+    const signals: string[] = [];
+    playsShell((name, user) => {
+      signals.push(`${name} as ${user} at ${clock.now() - began}`);
+      if (name === 'KILL') endAgent(137);
+    });
+    const launched = await launch(READY, { user: 'dev' });
+    const began = clock.now();
     const stopping = launched.stop(3_000);
     await clock.run(2_999);
+    expect(signals).toEqual(['TERM as dev at 1500']);
     expect(engine.openExecs).toHaveLength(1);
     await clock.run(1);
     await stopping;
-    expect(await launched.exited).toMatchObject({ reason: 'stopped', exitCode: null });
+    expect(signals.slice(1)).toEqual(['KILL as dev at 3000']);
+    expect(await launched.exited).toMatchObject({
+      reason: 'stopped',
+      exitCode: 137,
+      message: 'The sub-agent was told to end. It did not end by itself and was killed.',
+    });
     expect(engine.openExecs).toEqual([]);
+  });
+
+  it('lets a process that knows TERM end by that', async () => {
+    plays(forever);
+    playsShell((name) => {
+      if (name === 'TERM') endAgent(143);
+      else expect.unreachable();
+    });
+    const launched = await launch(READY);
+    const stopping = launched.stop(3_000);
+    await clock.run(1_500);
+    await stopping;
+    expect(await launched.exited).toMatchObject({ exitCode: 143, message: 'The sub-agent was told to end.' });
+  });
+
+  it.each([
+    ['there is no shell', { exitCode: 127 }, 'the container has no /bin/sh that could do it'],
+    ['the shell fails', { exitCode: 1, stderr: 'its processes do not go away' }, 'its processes do not go away'],
+    ['nothing was found to be killed', {}, 'its user may not look at it, or it cannot be killed'],
+  ])('says that it may still run when %s', async (_, shell, reason) => {
+    plays(forever);
+    engine.onExec(['/bin/sh', '-c'], shell);
+    const launched = await launch(READY);
+    const stopping = launched.stop(1_000);
+    await clock.run(2_000);
+    await stopping;
+    expect(await launched.exited).toMatchObject({
+      reason: 'stopped',
+      exitCode: null,
+      message: expect.stringContaining(
+        `The sub-agent was told to end. It may still run in the container: killing it failed: ${reason}`,
+      ),
+    });
+    expect(engine.openExecs).toEqual([]);
+  });
+
+  it('kills what it lost the stream of, which would else run on beside the next one', async () => {
+    plays(forever);
+    const signals: string[] = [];
+    engine.onExec(['/bin/sh', '-c'], ({ spec }) => {
+      signals.push(spec.argv.at(-1) ?? '');
+      return 0;
+    });
+    const launched = await launch(READY);
+    engine.openExecs[0]?.end(null);
+    await clock.run(1_000);
+    expect(await launched.exited).toMatchObject({
+      reason: 'connection-lost',
+      message: 'The connection to the sub-agent was lost; its container still runs.',
+    });
+    expect(signals).toEqual(['KILL']);
   });
 
   it('ends it when the signal aborts, during the start too', async () => {
@@ -419,6 +502,7 @@ describe('launch', () => {
     ['an engine that is gone', null, 'down', { reason: 'connection-lost' }],
   ] as const)('names the reason of %s', async (_, exitCode, first, expected) => {
     plays(forever);
+    engine.onExec(['/bin/sh', '-c'], {});
     const launched = await launch(READY);
     if (first === 'down') engine.goDown();
     if (first === 'stop') engine.stop(container);
@@ -442,6 +526,18 @@ describe('launch', () => {
     const { outputTail } = await launched.exited;
     expect(outputTail.length).toBeLessThanOrEqual(8_192);
     expect(outputTail).toMatch(/x\nready 9\.9\.9/);
+  });
+
+  it('reads characters and lines that were cut in two', async () => {
+    plays((exec) => {
+      const bytes = Buffer.from('ready 2.0 größe\r\nhé\n');
+      for (const byte of bytes) exec.stdout(Uint8Array.of(byte));
+      return untilStop(exec);
+    }, '');
+    const launched = await launch(READY);
+    expect(launched.version).toBe('2.0');
+    await launched.stop(1_000);
+    expect((await launched.exited).outputTail).toBe('ready 2.0 größe\nhé');
   });
 
   it('says why it could not be started at all', async () => {

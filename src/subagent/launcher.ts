@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { posix } from 'node:path';
 import { linkedScope } from '../async/abort.ts';
 import type {
@@ -17,6 +18,7 @@ import { HOME, deliver } from './deliver.ts';
 import type { KnownWay } from './deliver.ts';
 import { DEFAULT_LIMITS } from './limits.ts';
 import type { LauncherLimits } from './limits.ts';
+import { RUN_ID_VARIABLE } from './signal-processes.ts';
 import { superviseProcess } from './sub-agent-process.ts';
 import type { SupervisedProcess } from './sub-agent-process.ts';
 
@@ -96,8 +98,10 @@ export function createSubAgentLauncher(options: SubAgentLauncherOptions): SubAge
   };
 
   async function start(request: LaunchRequest): Promise<SupervisedProcess> {
-    const { containerId, binary, path, user, workingDir, signal } = request;
-    const env = processEnvironment(request);
+    const { containerId, binary, path, workingDir, signal } = request;
+    const user = binary.user ?? request.user;
+    const runId = randomBytes(16).toString('hex');
+    const env: Record<string, string> = { ...request.env, [RUN_ID_VARIABLE]: runId };
     // The signal is for the start only: once it runs, an abort asks it to end before its stream is dropped.
     const starting = linkedScope(signal);
     try {
@@ -105,7 +109,7 @@ export function createSubAgentLauncher(options: SubAgentLauncherOptions): SubAge
         containerId,
         argv: [path, ...(binary.args ?? DEFAULT_ARGS)],
         env: Object.entries(env).map(([name, value]) => `${name}=${value}`),
-        user: binary.user ?? user,
+        user,
         workingDir,
         stdin: true,
         signal: starting.signal,
@@ -116,6 +120,8 @@ export function createSubAgentLauncher(options: SubAgentLauncherOptions): SubAge
         clock,
         containerId,
         binary,
+        user,
+        runId,
         settleMs: limits.settleMs,
         secrets: secretsOf(env),
       });
@@ -163,13 +169,6 @@ function nameInContainer(binary: SubAgentBinary): string {
     );
   }
   return `${binary.name}-${binary.sha256.slice(0, 12)}`;
-}
-
-/** The provider's environment wins over the remote environment, but never over the token. */
-function processEnvironment({ env, binary }: LaunchRequest): Record<string, string> {
-  const merged = { ...env, ...binary.env };
-  const token = env['AGENTCONTAINERS_TOKEN'];
-  return token === undefined ? merged : { ...merged, AGENTCONTAINERS_TOKEN: token };
 }
 
 /** Values that must not show up in a log when the process prints its environment. */

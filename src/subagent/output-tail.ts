@@ -1,11 +1,11 @@
-import { plainLine } from './plain-line.ts';
+import { plainLine } from '../text/plain-text.ts';
 
 const MAX_LINES = 40;
 const MAX_CHARACTERS = 8_192;
 
 /** The last lines that a process wrote, bounded and safe to show. */
 export interface OutputTail {
-  add(line: Uint8Array): void;
+  add(line: string): void;
   /** At most 40 lines and 8,192 characters, without escape sequences and without the secrets. */
   text(): string;
   /** The last line that says something. */
@@ -14,16 +14,16 @@ export interface OutputTail {
 
 /** @param secrets texts that are replaced wherever they appear */
 export function createOutputTail(secrets: readonly string[]): OutputTail {
-  const lines: Uint8Array[] = [];
-  const show = (line: Uint8Array): string => {
-    let text = Buffer.from(line.buffer, line.byteOffset, line.byteLength).toString('utf8');
+  const lines: string[] = [];
+  const show = (line: string): string => {
+    let text = line;
     for (const secret of secrets) text = text.replaceAll(secret, '[redacted]');
     return plainLine(text);
   };
   return {
     add(line) {
       // A copy: a piece of a large chunk would keep all of it in memory.
-      lines.push(Uint8Array.from(line));
+      lines.push(Buffer.from(line).toString());
       if (lines.length > MAX_LINES) lines.shift();
     },
     text: () => lines.map(show).join('\n').slice(-MAX_CHARACTERS),

@@ -93,10 +93,26 @@ describe('fileSubAgentProvider', () => {
     });
     const text = fileSubAgentProvider({ path: await file('text', 'hello') });
     await expect(text.resolve(amd64, signal)).rejects.toThrow('neither a Linux (ELF) executable nor a script');
-    const missing = fileSubAgentProvider({ path: join(folder, 'not-there') });
-    await expect(missing.resolve(amd64, signal)).rejects.toMatchObject({ code: 'sub-agent-unsupported' });
+    const odd = { operatingSystem: 'linux', architecture: 'constructor' };
+    await expect(text.resolve(odd, signal)).rejects.toThrow('neither a Linux (ELF) executable nor a script');
+    const elf = fileSubAgentProvider({ path: await file('y', elfFile({ machine: 62 })) });
+    expect((await elf.resolve(odd, signal))?.name).toBe('y');
+  });
+
+  it('can be asked again after a file that could not be read, which may come back', async () => {
+    const path = join(folder, 'late');
+    const late = fileSubAgentProvider({ path });
+    await expect(late.resolve(amd64, signal)).rejects.toMatchObject({
+      code: 'sub-agent-delivery-failed',
+      message: expect.stringMatching(/^Reading the sub-agent .*late failed: ENOENT.*\. Check the path/),
+    });
+    await file('late', '#!/bin/sh\n');
+    expect((await late.resolve(amd64, signal))?.path).toBe(path);
     const directory = fileSubAgentProvider({ path: folder });
-    await expect(directory.resolve(amd64, signal)).rejects.toThrow('is not a regular file. Check the path');
+    await expect(directory.resolve(amd64, signal)).rejects.toMatchObject({
+      code: 'sub-agent-delivery-failed',
+      message: expect.stringContaining('is not a regular file. Check the path'),
+    });
   });
 
   it('warns once of a file that needs a loader in the container', async () => {

@@ -2,6 +2,8 @@
 // - `exited` settles exactly once and never rejects; once it has, no timer and no listener is left.
 // - Whoever ends the process first names the reason; later requests to end it wait for the same end.
 // - One watchdog timer per process, however many lines it writes; output is always read, whatever it is.
+// - Dropping the stream does not end a process: who did not end when asked is killed in the container, and where that
+//   cannot be done the exit says so.
 import { createDeferred } from '../async/deferred.ts';
 import type { Clock, Timer } from '../clock/clock.ts';
 import type {
@@ -12,9 +14,10 @@ import type {
   SubAgentProcess,
 } from '../agentcontainers/ports.ts';
 import { errorMessage } from '../errors.ts';
+import { createLineSplitter } from '../text/line-splitter.ts';
 import { classifyExit } from './classify-exit.ts';
 import { createOutputTail } from './output-tail.ts';
-import { createLineSplitter } from './split-lines.ts';
+import { signalProcesses } from './signal-processes.ts';
 
 export interface SupervisedProcess extends SubAgentProcess {
   /** Resolves when it is ready. Stays pending when it ends before. */
@@ -22,7 +25,7 @@ export interface SupervisedProcess extends SubAgentProcess {
   readonly hasExited: boolean;
   /** The last line it wrote that says something. */
   lastLine(): string;
-  /** Ends it for this reason: asks, waits, drops. */
+  /** Ends it for this reason: asks on stdin, by TERM after half of the grace, and kills it after all of it. */
   end(reason: SubAgentExit['reason'], message: string, graceMs: number): Promise<void>;
 }
 
@@ -32,15 +35,23 @@ export interface SupervisedProcessParts {
   readonly clock: Clock;
   readonly containerId: string;
   readonly binary: Pick<SubAgentBinary, 'readyLine' | 'heartbeat'>;
+  /** As whom it runs. */
+  readonly user: string | undefined;
+  /** Its processes carry this as {@link RUN_ID_VARIABLE}. */
+  readonly runId: string;
   /** Without a ready line it counts as ready when it lived for so long. */
   readonly settleMs: number;
   readonly secrets: readonly string[];
 }
 
-const MAX_LINE_BYTES = 8_192;
+const MAX_LINE = 8_192;
 /** For output that is still on its way after the end. */
 const DRAIN_MS = 500;
 const HEARTBEAT_LOST_GRACE_MS = 1_000;
+/** For the shell that kills it, and for the engine to see that it is gone. */
+const KILL_TIMEOUT_MS = 3_000;
+const GONE_TIMEOUT_MS = 1_000;
+const NOT_FOUND = 'its user may not look at it, or it cannot be killed';
 
 export function superviseProcess(parts: SupervisedProcessParts): SupervisedProcess {
   const { session, engine, clock, containerId, binary } = parts;
@@ -81,24 +92,25 @@ export function superviseProcess(parts: SupervisedProcessParts): SupervisedProce
 
   // --- output
 
-  const readyPrefix = binary.readyLine === undefined ? undefined : Buffer.from(binary.readyLine);
-  const beatPrefix = heartbeat && Buffer.from(heartbeat.line);
+  const { readyLine } = binary;
 
-  function onStdoutLine(line: Uint8Array): void {
-    if (beatPrefix && startsWith(line, beatPrefix)) return onBeat();
-    if (readyPrefix && !ready.settled && startsWith(line, readyPrefix)) {
-      version = /^\s*(v?\d+\.\d+[\w.+-]{0,60})/.exec(Buffer.from(line.subarray(readyPrefix.length)).toString())?.[1];
+  function onStdoutLine(line: string): void {
+    if (heartbeat && line.startsWith(heartbeat.line)) return onBeat();
+    if (readyLine !== undefined && !ready.settled && line.startsWith(readyLine)) {
+      version = /^\s*(v?\d+\.\d+[\w.+-]{0,60})/.exec(line.slice(readyLine.length))?.[1];
       becomeReady();
     }
     tail.add(line);
   }
-  async function read(stream: AsyncIterable<Uint8Array>, onLine: (line: Uint8Array) => void): Promise<void> {
-    const splitter = createLineSplitter(MAX_LINE_BYTES, onLine);
+  async function read(stream: AsyncIterable<Uint8Array>, onLine: (line: string) => void): Promise<void> {
+    const splitter = createLineSplitter(MAX_LINE, onLine);
+    const decoder = new TextDecoder();
     try {
-      for await (const chunk of stream) splitter.push(chunk);
+      for await (const chunk of stream) splitter.push(decoder.decode(chunk, { stream: true }));
     } catch {
       // How it ended is told by the session.
     }
+    splitter.push(decoder.decode());
     splitter.end();
   }
   const outputRead = Promise.all([read(session.stdout, onStdoutLine), read(session.stderr, (line) => tail.add(line))]);
@@ -154,7 +166,29 @@ export function superviseProcess(parts: SupervisedProcessParts): SupervisedProce
     if (ended) return settle(exitCode, ended);
     // It never ran: the engine's own words say why.
     if (error !== undefined) return settle(exitCode, { reason: 'exit', message: errorMessage(error) });
-    settle(exitCode, await classifyExit(engine, clock, containerId, exitCode));
+    const why = await classifyExit(engine, clock, containerId, exitCode);
+    if (why.reason !== 'connection-lost') return settle(exitCode, why);
+    // It may live on unseen, beside the next one.
+    const failure = await kill();
+    settle(exitCode, { ...why, message: failure === undefined ? why.message : `${why.message} ${mayLive(failure)}` });
+  }
+
+  function signalAll(signal: 'TERM' | 'KILL', abort: AbortSignal): Promise<string | undefined> {
+    const { runId, user } = parts;
+    return signalProcesses(engine, clock, { containerId, runId, user, signal, timeoutMs: KILL_TIMEOUT_MS, abort });
+  }
+  function kill(): Promise<string | undefined> {
+    return signalAll('KILL', new AbortController().signal);
+  }
+  async function exitsWithin(ms: number): Promise<boolean> {
+    await new Promise<void>((resolve) => {
+      const timer = after(ms, resolve, 'sub-agent: stop');
+      void exited.promise.then(() => {
+        cancel(timer);
+        resolve();
+      });
+    });
+    return exited.settled;
   }
 
   function end(reason: SubAgentExit['reason'], message: string, graceMs: number): Promise<void> {
@@ -165,15 +199,22 @@ export function superviseProcess(parts: SupervisedProcessParts): SupervisedProce
         () => session.closeStdin(),
         () => session.closeStdin(),
       );
-      await new Promise<void>((resolve) => {
-        const timer = after(graceMs, resolve, 'sub-agent: stop');
-        void exited.promise.then(() => {
-          cancel(timer);
-          resolve();
-        });
-      });
+      const untilTerm = Math.floor(graceMs / 2);
+      if (await exitsWithin(untilTerm)) return;
+      if (untilTerm > 0) {
+        const asking = new AbortController();
+        const asked = signalAll('TERM', asking.signal);
+        const isGone = await exitsWithin(graceMs - untilTerm);
+        asking.abort();
+        await asked;
+        if (isGone) return;
+      }
+      // Said before it is done, since its end is seen before the end of the shell that killed it.
+      ended = { reason, message: `${message} It did not end by itself and was killed.` };
+      const failure = await kill();
+      if (failure === undefined && (await exitsWithin(GONE_TIMEOUT_MS))) return;
       session.close();
-      settle(null, ended);
+      settle(null, { reason, message: `${message} ${mayLive(failure ?? NOT_FOUND)}` });
     })();
     return ending;
   }
@@ -182,7 +223,7 @@ export function superviseProcess(parts: SupervisedProcessParts): SupervisedProce
     ({ exitCode }) => onSessionEnd(exitCode),
     (error: unknown) => onSessionEnd(null, error),
   );
-  if (!readyPrefix) after(parts.settleMs, becomeReady, 'sub-agent: settle');
+  if (readyLine === undefined) after(parts.settleMs, becomeReady, 'sub-agent: settle');
 
   return {
     get version() {
@@ -199,7 +240,6 @@ export function superviseProcess(parts: SupervisedProcessParts): SupervisedProce
   };
 }
 
-function startsWith(line: Uint8Array, prefix: Uint8Array): boolean {
-  if (line.length < prefix.length) return false;
-  return prefix.every((byte, index) => line[index] === byte);
+function mayLive(reason: string): string {
+  return `It may still run in the container: killing it failed: ${reason}.`;
 }

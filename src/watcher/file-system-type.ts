@@ -1,5 +1,7 @@
 import { readFile, realpath } from 'node:fs/promises';
 
+import { parseMountLine } from '../text/mount-line.ts';
+
 /** Types whose changes the kernel does not tell of, because they are made elsewhere; and everything in user space. */
 const REMOTE = new Set([
   '9p',
@@ -36,19 +38,13 @@ export function needsPolling(type: string | undefined): boolean {
 export function mountTypeOf(path: string, mountinfo: string): string | undefined {
   let best: { readonly point: string; readonly type: string } | undefined;
   for (const line of mountinfo.split('\n')) {
-    // `36 35 98:0 /root /mount/point options [optional fields] - type source options`
-    const [before, after] = line.split(' - ', 2);
-    const point = unescapeOctal(before?.split(' ')[4] ?? '');
-    const type = after?.split(' ')[0];
-    if (point === '' || type === undefined || type === '') continue;
+    const mount = parseMountLine(line);
+    if (mount === undefined) continue;
+    const { path: point, type } = mount;
     const isAbove = point === '/' || path === point || path.startsWith(`${point}/`);
     if (isAbove && (best === undefined || point.length >= best.point.length)) best = { point, type };
   }
   return best?.type;
-}
-
-function unescapeOctal(text: string): string {
-  return text.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
 }
 
 /** The file system type of an existing path; `undefined` where the system does not tell. */

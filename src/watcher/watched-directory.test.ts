@@ -18,7 +18,7 @@ beforeEach(async () => {
   root = await realpath(await mkdtemp(join(tmpdir(), 'watched-directory-')));
 });
 afterEach(async () => {
-  await watched?.close();
+  watched?.close();
   await rm(root, { recursive: true, force: true });
 });
 
@@ -143,7 +143,7 @@ it('does not take over a dead source that another one still holds', async () => 
     );
   } finally {
     sources.readyAll();
-    await Promise.all(two.map((one) => one.close()));
+    for (const one of two) one.close();
   }
   await pool.idle();
   expect(sources.of(directory).every((source) => source.isClosed)).toBe(true);

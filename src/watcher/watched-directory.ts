@@ -10,7 +10,8 @@ const MAX_LOOKS = 20;
 const REST_MS = 200;
 
 export interface WatchedDirectory {
-  close(): Promise<void>;
+  /** Does not wait for the file system, which may never answer. */
+  close(): void;
 }
 
 /**
@@ -160,12 +161,10 @@ export function createWatchedDirectory(options: {
   look();
 
   return {
-    async close() {
+    close() {
+      // A look that is under way opens nothing any more.
       isClosed = true;
       for (const timer of [changeTimer, lookTimer, ticker]) timer?.stop();
-      releaseAll();
-      await looking;
-      // What was being opened just then.
       releaseAll();
     },
   };

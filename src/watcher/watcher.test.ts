@@ -363,6 +363,26 @@ describe('a watch', () => {
     }
   });
 
+  it('is closed at once while the file system gives no answer', { timeout: 2_000 }, async () => {
+    const opened: string[] = [];
+    const answers: (() => void)[] = [];
+    const on = start({
+      probeFileSystem: () => new Promise((resolve) => answers.push(() => resolve(undefined))),
+      openSource: (directory) => {
+        opened.push(directory);
+        return { ready: Promise.resolve(), close: async () => {} };
+      },
+    });
+    on.watch(root, () => expect.unreachable());
+    await vi.waitFor(() => expect(answers).toHaveLength(1), WITHIN);
+    await on.close();
+    // An answer that comes late opens nothing.
+    answers[0]?.();
+    await realpath(root);
+    await realpath(root);
+    expect(opened).toEqual([]);
+  });
+
   it('can be closed at any moment, also while it begins', async () => {
     const on = start();
     for (let i = 0; i < 20; i++) on.watch(make(join(root, `d${i}`)), () => {}).close();

@@ -26,10 +26,10 @@ interface Watched {
 }
 
 /** What a person can do when the kernel has no watches or instances left. */
-const LIMITS: Readonly<Record<string, string>> = {
-  ENOSPC: 'raise fs.inotify.max_user_watches with sysctl',
-  EMFILE: 'raise fs.inotify.max_user_instances with sysctl',
-};
+const LIMITS: ReadonlyMap<string, string> = new Map([
+  ['ENOSPC', 'raise fs.inotify.max_user_watches with sysctl'],
+  ['EMFILE', 'raise fs.inotify.max_user_instances with sysctl'],
+]);
 
 /**
  * Watches directories, not files: every way of saving is a change in the directory. The directory itself, symbolic links
@@ -44,13 +44,12 @@ export function createWatcher(options: WatcherOptions): Watcher {
   const probe = options.probeFileSystem ?? fileSystemTypeOf;
   const pool = createSourcePool(options.openSource ?? openNotifySource, clock);
   const watched = new Map<string, Watched>();
-  const ending = new Set<Promise<void>>();
   const warned = new Set<string>();
   let closing: Promise<void> | undefined;
 
   const onFallback = (path: string, error: unknown): void => {
     const code = (error as NodeJS.ErrnoException).code ?? 'unknown';
-    const hint = LIMITS[code];
+    const hint = LIMITS.get(code);
     const fields = { directory: path, err: errorMessage(error) };
     // Running out is one fact about the machine, however many directories it hits.
     if (hint !== undefined && warned.has(code)) {
@@ -86,12 +85,6 @@ export function createWatcher(options: WatcherOptions): Watcher {
     return { directory, listeners };
   };
 
-  const end = (directory: WatchedDirectory): void => {
-    const ended = directory.close();
-    ending.add(ended);
-    void ended.then(() => ending.delete(ended));
-  };
-
   return {
     watch(directory, onChange): DirectoryWatch {
       if (closing !== undefined) return { close() {} };
@@ -105,7 +98,7 @@ export function createWatcher(options: WatcherOptions): Watcher {
         close() {
           if (!entry.listeners.delete(listener) || entry.listeners.size > 0) return;
           if (watched.get(path) === entry) watched.delete(path);
-          end(entry.directory);
+          entry.directory.close();
         },
       };
     },
@@ -113,10 +106,9 @@ export function createWatcher(options: WatcherOptions): Watcher {
       closing ??= (async () => {
         for (const { directory, listeners } of watched.values()) {
           listeners.clear();
-          end(directory);
+          directory.close();
         }
         watched.clear();
-        await Promise.all(ending);
         await pool.idle();
       })();
       return closing;

@@ -1,6 +1,9 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { SubAgentBinary, SubAgentProcess } from '../../src/agentcontainers/ports.ts';
@@ -8,7 +11,7 @@ import { systemClock } from '../../src/clock/system-clock.ts';
 import { createDockerEngine } from '../../src/engine/docker-engine.ts';
 import { silentLogger } from '../../src/logger.ts';
 import { createSubAgentLauncher } from '../../src/subagent/launcher.ts';
-import { shellSubAgentProvider } from '../../src/subagent/provider.ts';
+import { fileSubAgentProvider, shellSubAgentProvider } from '../../src/subagent/provider.ts';
 import { BASE_IMAGE, startPrivateEngine, testEngine } from './support/engine-harness.ts';
 import type { TestEngine } from './support/engine-harness.ts';
 import { launchRequest, resolved, within } from './sub-agent-support.ts';
@@ -178,6 +181,58 @@ describe('life of a sub-agent', () => {
       await own.close();
     }
   }, 120_000);
+
+  describe('that ignores its standard input and TERM', () => {
+    let folder: string;
+    beforeAll(async () => {
+      folder = await mkdtemp(join(tmpdir(), 'deaf-agent-'));
+    });
+    afterAll(() => rm(folder, { recursive: true, force: true }));
+
+    async function deafAgent(shell: string): Promise<SubAgentBinary> {
+      const path = join(folder, 'deaf-agent');
+      const lines = [
+        `#!${shell}`,
+        '[ "$1" = --version ] && { echo 1.0; exit 0; }',
+        "trap '' TERM",
+        '/bin/busybox setsid /bin/busybox sleep 9871 </dev/null &',
+        '/bin/busybox env -i /bin/busybox sleep 9872 </dev/null &',
+        'while :; do /bin/busybox sleep 1; done </dev/null',
+      ];
+      await writeFile(path, `${lines.join('\n')}\n`, { mode: 0o755 });
+      return resolved(fileSubAgentProvider({ path }));
+    }
+
+    it.each(['root', 'dev'])('is killed with what it started, as %s', async (user) => {
+      const containerId = await container(world);
+      const binary = await deafAgent('/bin/sh');
+      const { path } = await launcher.deliver({ containerId, binary, user, signal: within() });
+      const launched = await launcher.launch(launchRequest({ containerId, binary, path, user }));
+      await eventually(async () => (await processes(world, containerId)).length >= 4);
+
+      await launched.stop(1_000);
+      expect(await launched.exited).toMatchObject({
+        reason: 'stopped',
+        exitCode: 137,
+        message: 'The sub-agent was told to end. It did not end by itself and was killed.',
+      });
+      await eventually(async () => (await processes(world, containerId)).length === 0, 2_000);
+    });
+
+    it('is said to run on in a container without a shell', async () => {
+      const containerId = await container(world);
+      const binary = await deafAgent('/bin/busybox sh');
+      const launched = await launch(containerId, binary);
+      await world.docker('exec', containerId, '/bin/busybox', 'rm', '/bin/sh');
+      await launched.stop(500);
+      expect(await launched.exited).toMatchObject({
+        reason: 'stopped',
+        exitCode: null,
+        message:
+          'The sub-agent was told to end. It may still run in the container: killing it failed: the container has no /bin/sh that could do it.',
+      });
+    });
+  });
 
   it('keeps the token out of command lines, events, exec and container inspection, and its own environment', async () => {
     const token = `canary${Math.random().toString(36).slice(2)}${Date.now()}`;

@@ -42,8 +42,10 @@ export async function resolved(provider: SubAgentProvider): Promise<SubAgentBina
   return binary;
 }
 
+/** As an injection makes it: the provider's environment belongs to it. */
 export function launchRequest(
   request: Pick<LaunchRequest, 'containerId' | 'binary' | 'path'> & Partial<LaunchRequest>,
 ): LaunchRequest {
-  return { workingDir: '/', env: { AGENTCONTAINERS_TOKEN: 'token-of-this-test' }, signal: within(60_000), ...request };
+  const env = { ...request.binary.env, AGENTCONTAINERS_TOKEN: 'token-of-this-test', ...request.env };
+  return { workingDir: '/', signal: within(60_000), ...request, env };
 }

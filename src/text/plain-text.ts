@@ -16,6 +16,16 @@ export function plainText(text: string): string {
     .join('\n');
 }
 
+/**
+ * One line that is safe to show, whatever it was: escape sequences are gone, control, format and bidirectional
+ * characters are replaced by a space.
+ */
+export function plainLine(text: string): string {
+  return stripVTControlCharacters(text)
+    .replaceAll(/[\p{Cc}\p{Zl}\p{Zp}\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]+/gu, ' ')
+    .trim();
+}
+
 /** At most `max` characters; what was left out is marked. */
 export function shorten(text: string, max: number): string {
   return text.length <= max ? text : `${text.slice(0, max - 1)}…`;

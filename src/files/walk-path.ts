@@ -10,6 +10,7 @@ export interface SymlinkHop {
 }
 
 export interface PathWalk {
+  /** All symbolic links on the way, in order; of a path that breaks off those before the break. */
   readonly links: readonly SymlinkHop[];
   /** Where the last component really lies, or the deepest directory that exists; `undefined` when links go in a circle. */
   readonly directory: string | undefined;
@@ -17,11 +18,6 @@ export interface PathWalk {
 
 const MAX_HOPS = 40;
 const MAX_COMPONENTS = 1_000;
-
-/** All symbolic links that resolving `path` goes through, in order. A path that breaks off gives those before the break. */
-export async function symlinksOf(path: string): Promise<readonly SymlinkHop[]> {
-  return (await walkPath(path)).links;
-}
 
 /** Resolves an absolute path one component at a time, as the kernel does. Never throws; bounded for cycles. */
 export async function walkPath(path: string): Promise<PathWalk> {
