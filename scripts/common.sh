@@ -36,6 +36,40 @@ stop_process() {
   done
 }
 
+# is_ours <folder> <marker>: true when claim_folder put its marker there.
+is_ours() { [ -d "$1" ] && [ -O "$1" ] && [ -f "$1/$2" ] && [ ! -L "$1/$2" ] && [ -O "$1/$2" ]; }
+
+# claim_folder <folder> <marker> <option that names the folder> [<file that may be in it>]
+# Makes it, for its owner alone, or takes an empty one. Whatever has another use is refused and left as it is: its rights
+# are not ours to change, nor its files to remove later.
+claim_folder() {
+  local folder=$1 others
+  if ! is_ours "$folder" "$2"; then
+    if [ -e "$folder" ] || [ -L "$folder" ]; then
+      others=$(ls -A "$folder" 2>/dev/null | grep -vxF -- "${4:-}" | head -n 1) || true
+      if [ ! -d "$folder" ] || [ ! -O "$folder" ] || [ -n "$others" ] || [ -n "$(find -H "$folder" -maxdepth 0 \( -perm -1000 -o -perm -0002 \))" ]; then
+        die "Using the folder $folder failed: it is in use for something else${others:+ ($others is in it)}, or open to others." \
+          "Give a new or empty one with $3."
+      fi
+    else
+      mkdir -p "$(dirname "$folder")"
+      mkdir -m 700 "$folder"
+    fi
+    : >"$folder/$2"
+  fi
+  chmod 700 "$folder"
+}
+
+# remove_claimed <folder> <marker> <name pattern…>: those files and the marker, then the folder if nothing else is in it.
+remove_claimed() {
+  local folder=$1 marker=$2 name
+  shift 2
+  for name; do find "$folder" -mindepth 1 -maxdepth 1 ! -type d -name "$name" -delete; done
+  rm -f "$folder/$marker"
+  if rmdir "$folder" 2>/dev/null; then return 0; fi
+  say "$folder stays, since other things are in it: $(ls -A "$folder" | head -n 5 | tr '\n' ' ')"
+}
+
 require_node() {
   has node || die 'Setting up failed: Node.js is not installed.' 'Install Node.js 20.19 or newer, then run this again.'
   has npm || die 'Setting up failed: npm is not installed.' 'Install npm (it comes with Node.js), then run this again.'

@@ -26,6 +26,7 @@ TEXT
 export DEBIAN_FRONTEND=noninteractive
 base_image=agentcontainers-base:1
 engine_dir=$state_home/engine
+marker=.agentcontainers-engine
 isolated=no
 purge=no
 
@@ -179,8 +180,8 @@ launch() {
 
 start_engine() {
   local bridge network_options=() host=unix://$engine_dir/docker.sock
-  mkdir -p "$engine_dir"
-  chmod 700 "$engine_dir"
+  # An engine that was started before there were markers is ours as well.
+  if ! engine_pid >/dev/null; then claim_folder "$engine_dir" "$marker" --dir owner; fi
   engine_dir=$(cd "$engine_dir" && pwd -P)
   [ ${#engine_dir} -le 70 ] ||
     die "Starting a private engine failed: the path of its folder is too long for a socket ($engine_dir)." \
@@ -256,6 +257,10 @@ stop_engine() {
     return
   fi
   engine_dir=$(cd "$engine_dir" && pwd -P)
+  if ! is_ours "$engine_dir" "$marker" && ! engine_pid >/dev/null; then
+    say "No private engine was started in $engine_dir, so nothing is touched there."
+    return
+  fi
   containers=$(ls -A "$engine_dir/data/containers" 2>/dev/null) || true
   if pid=$(engine_pid); then
     # What goes away needs no polite end, which takes ten seconds for each container that ignores TERM.
@@ -272,7 +277,8 @@ stop_engine() {
     return
   fi
   remove_links
-  rm -rf --one-file-system "$engine_dir"
+  rm -rf --one-file-system "$engine_dir/data" "$engine_dir/exec"
+  remove_claimed "$engine_dir" "$marker" pid lock docker.sock dockerd.log bridge owner
   say "Its data in $engine_dir is removed. The Debian packages stay."
 }
 

@@ -8,6 +8,7 @@ test.each<[ErrorCode, number]>([
   ['folder-not-found', 3],
   ['devcontainer-transitioning', 4],
   ['config-ambiguous', 4],
+  ['state-locked', 4],
   ['engine-unreachable', 5],
   ['engine-api-version', 5],
   ['up-failed', 1],

@@ -20,6 +20,8 @@ const BY_CODE: Partial<Record<ErrorCode, number>> = {
   'devcontainer-not-running': EXIT.conflict,
   'devcontainer-ambiguous': EXIT.conflict,
   'config-ambiguous': EXIT.conflict,
+  // Another daemon has it.
+  'state-locked': EXIT.conflict,
   // A listing fails when the engine does not answer, or not in time.
   'list-failed': EXIT.engineUnreachable,
   'engine-unreachable': EXIT.engineUnreachable,

@@ -1,12 +1,8 @@
 #!/usr/bin/env node
 import { normalizeEnvironment } from './environment.ts';
+import { onBrokenOutput } from './output/broken-output.ts';
 import { runProgram } from './program.ts';
 
-// A reader that has seen enough (`… | head`) is no failure.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(0);
-  throw error;
-});
-
+onBrokenOutput('end');
 normalizeEnvironment(process.env);
 process.exitCode = await runProgram(process.argv.slice(2));

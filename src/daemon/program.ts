@@ -1,6 +1,13 @@
 import { Command, CommanderError, Option } from 'commander';
 import type { CommandContext, LocationFlags } from './commands/context.ts';
-import { addLocationOptions, addServeOptions, appendEnvironment, type ServeFlags } from './serve-options.ts';
+import {
+  addEngineOptions,
+  addLocationOptions,
+  addServeOptions,
+  appendEnvironment,
+  type ServeFlags,
+  usage,
+} from './serve-options.ts';
 
 // Only what parsing needs is imported here; each command brings its own code when it runs, so that help is instant.
 
@@ -162,16 +169,22 @@ SIGTERM or Ctrl-C ends it within 10 s; a second one ends it at once.`,
 
   command(
     'exec <name> <command...>',
-    'run a command in its container; standard input is passed on when it is not a terminal (at most 1 MiB)',
-    examples('exec project -- npm test', 'exec -e CI=1 -w /tmp project -- env', 'exec project -- cat < notes.txt'),
+    'run a command in its container; its output and exit code are passed on',
+    `${examples('exec project -- npm test', 'exec -e CI=1 -w /tmp project -- env', 'exec project -- cat < notes.txt', 'tar -c . | agentcontainers exec -i project -- tar -t')}
+Standard input is passed on, all of it at once, when it is a file (cat < notes.txt), and with -i whatever it is; without
+-i a pipe is not read, since it may never end. With the command it may take 1 MiB; bytes that are not UTF-8 take a third
+more.`,
   )
     .passThroughOptions()
     .option('-u, --user <name>', 'run as this user instead of the remote user')
     .option('-w, --workdir <path>', 'run in this folder of the container')
     .addOption(
-      new Option('-e, --env <k=v>', 'set a variable; repeatable').argParser(appendEnvironment).default({}, 'none'),
+      new Option('-e, --env <k=v>', 'set a variable; repeatable')
+        .argParser(usage(appendEnvironment))
+        .default({}, 'none'),
     )
-    .option('--no-stdin', 'do not read standard input')
+    .option('-i, --stdin', 'pass standard input on to its end, also when it is a pipe')
+    .option('--no-stdin', 'do not read standard input, also when it is a file')
     .option('--timeout <duration>', 'give up after this time, such as 30s')
     .action(
       run<LocationFlags & ExecFlags, [string, string[]]>(async (context, flags, name, argv) =>
@@ -179,18 +192,18 @@ SIGTERM or Ctrl-C ends it within 10 s; a second one ends it at once.`,
       ),
     );
 
-  command(
-    'doctor',
-    'check the engine, the dev container CLI and this machine, and say what to do',
-    examples('doctor', 'doctor --json'),
-  )
-    .option('--docker-host <address>', 'check this engine')
-    .option('--docker-context <name>', 'check the engine of this docker context')
-    .action(
-      run<LocationFlags & { dockerHost?: string; dockerContext?: string }, []>(async (context, flags) =>
-        (await import('./commands/doctor.ts')).doctor(context, flags),
-      ),
-    );
+  addEngineOptions(
+    command(
+      'doctor',
+      'check the engine, the dev container CLI and this machine, and say what to do',
+      `${examples('doctor', 'doctor --json')}
+The engine of the daemon that runs is checked first, then the one that these options, or else a search, lead to.`,
+    ),
+  ).action(
+    run<LocationFlags & { dockerHost?: string; dockerContext?: string }, []>(async (context, flags) =>
+      (await import('./commands/doctor.ts')).doctor(context, flags),
+    ),
+  );
 
   command('version', 'print the version', examples('version', 'version --json')).action(
     run<LocationFlags, []>(async (context) => (await import('./commands/version.ts')).version(context)),
@@ -202,6 +215,7 @@ export interface ExecFlags {
   readonly user?: string;
   readonly workdir?: string;
   readonly env: Readonly<Record<string, string>>;
-  readonly stdin: boolean;
+  /** Undefined: only when it is a file. */
+  readonly stdin?: boolean;
   readonly timeout?: string;
 }

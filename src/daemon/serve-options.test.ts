@@ -71,8 +71,30 @@ test.each([
   [['--log-level', 'loud'], 'Allowed choices are'],
   [['--docker-host', 'unix:///x', '--docker-context', 'y'], 'cannot be used with'],
   [['--sub-agent', 'x', '--sub-agent-command', 'y'], 'cannot be used with'],
+  [['--docker-context', 'y', '--docker-host', 'unix:///x'], 'cannot be used with'],
 ])('%j is refused with what is allowed', (args, text) => {
   expect(() => parse(args)).toThrow(text);
+});
+
+describe('a flag goes before the variable of a flag that excludes it', () => {
+  const HOST = { AGENTCONTAINERS_DOCKER_HOST: 'unix:///e' };
+  const CONTEXT = { AGENTCONTAINERS_DOCKER_CONTEXT: 'e' };
+  test.each([
+    [['--docker-host', 'unix:///x'], CONTEXT, { dockerHost: 'unix:///x' }],
+    [['--docker-context', 'x'], HOST, { dockerContext: 'x' }],
+    [[], { ...HOST, ...CONTEXT }, { dockerHost: 'unix:///e' }],
+    [[], CONTEXT, { dockerContext: 'e' }],
+  ])('%j with %j', (args, env, expected) => {
+    const { dockerHost, dockerContext } = parse(args, env);
+    expect({ dockerHost, dockerContext }).toEqual({ dockerHost: undefined, dockerContext: undefined, ...expected });
+  });
+  test.each([
+    [['--sub-agent', 'x'], { AGENTCONTAINERS_SUB_AGENT_COMMAND: 'e' }, { subAgent: 'x' }],
+    [['--sub-agent-command', 'x'], { AGENTCONTAINERS_SUB_AGENT: 'e' }, { subAgentCommand: 'x' }],
+  ])('%j with %j', (args, env, expected) => {
+    const { subAgent, subAgentCommand } = parse(args, env);
+    expect({ subAgent, subAgentCommand }).toEqual({ subAgent: undefined, subAgentCommand: undefined, ...expected });
+  });
 });
 
 test('an environment variable that is wrong is named', () => {

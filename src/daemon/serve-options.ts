@@ -33,19 +33,42 @@ export interface ServeFlags {
   readonly background?: boolean;
 }
 
+/** What `parse` refuses becomes a usage error. */
+export function usage<T>(parse: (text: string, before: unknown) => T): (text: string, before: unknown) => T {
+  return (text, before) => {
+    try {
+      return parse(text, before);
+    } catch (error) {
+      throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
+    }
+  };
+}
+
 /** An option whose variable is AGENTCONTAINERS_ and its name. */
 function option(flags: string, description: string, parse?: (text: string, before: unknown) => unknown): Option {
   const made = new Option(flags, description);
   made.env(`AGENTCONTAINERS_${made.name().replaceAll('-', '_').toUpperCase()}`);
-  return parse === undefined
-    ? made
-    : made.argParser((text: string, before: unknown) => {
-        try {
-          return parse(text, before);
-        } catch (error) {
-          throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
-        }
-      });
+  return parse === undefined ? made : made.argParser(usage(parse));
+}
+
+/**
+ * Two options that exclude each other. Both as flags are an error; a flag goes before the variable of the other, and of
+ * two variables the first option's counts. (Commander alone would call each of these a conflict.)
+ */
+function addEither(command: Command, first: Option, second: Option): void {
+  const [one, other] = [first.attributeName(), second.attributeName()];
+  command.addOption(first).addOption(second.conflicts(one));
+  command.on(`optionEnv:${first.name()}`, () => {
+    if (command.getOptionValueSource(other) === 'cli') unset(command, one);
+  });
+  // Variables are read in the order of the options, so the first one is set by now, if it is.
+  command.on(`optionEnv:${second.name()}`, () => {
+    if (command.getOptionValue(one) !== undefined) unset(command, other);
+  });
+}
+
+function unset(command: Command, name: string): void {
+  command.setOptionValueWithSource(name, undefined, 'default');
 }
 
 /** Where the daemon is to be found; every command takes these. */
@@ -55,8 +78,18 @@ export function addLocationOptions(command: Command): Command {
     .addOption(option('--socket <path>', 'Unix socket of the daemon (default: daemon.sock in the state directory)'));
 }
 
+/** Which engine; the same for all who look for one. */
+export function addEngineOptions(command: Command): Command {
+  addEither(
+    command,
+    option('--docker-host <address>', 'engine, such as unix:///var/run/docker.sock (default: found)'),
+    option('--docker-context <name>', 'docker context that names the engine'),
+  );
+  return command;
+}
+
 export function addServeOptions(command: Command): Command {
-  return addLocationOptions(command)
+  addLocationOptions(command)
     .addOption(
       option('--listen <host:port>', 'loopback TCP address; "off" for none', (text) =>
         text === 'off' ? 'off' : parseListenAddress(text),
@@ -79,7 +112,6 @@ export function addServeOptions(command: Command): Command {
         appendLabels,
       ).default([], 'any'),
     )
-    .addOption(option('--sub-agent <path>', 'executable or provider module to inject (default: the built-in one)'))
     .addOption(option('--sub-agent-url <url>', 'remote control plane for sub-agents (default: built in)', parseUrl))
     .addOption(
       option(
@@ -87,15 +119,13 @@ export function addServeOptions(command: Command): Command {
         'environment of sub-agents; repeatable (variable: one a line)',
         appendEnvironment,
       ).default({}, 'none'),
-    )
-    .addOption(
-      option(
-        '--sub-agent-command <line>',
-        'shell line that the built-in sub-agent runs, e.g. a coding agent',
-      ).conflicts('subAgent'),
-    )
-    .addOption(option('--docker-host <address>', 'engine, such as unix:///var/run/docker.sock'))
-    .addOption(option('--docker-context <name>', 'docker context that names the engine').conflicts('dockerHost'))
+    );
+  addEither(
+    command,
+    option('--sub-agent <path>', 'executable or provider module to inject (default: the built-in one)'),
+    option('--sub-agent-command <line>', 'shell line that the built-in sub-agent runs, e.g. a coding agent'),
+  );
+  return addEngineOptions(command)
     .addOption(option('--log-level <level>', 'least level that is logged').choices(LOG_LEVELS).default('info'))
     .addOption(option('--log-file <path>', 'also log to this file, rotated at 5 MB, 10 files kept'))
     .addOption(option('--log-json', 'log JSON lines to stderr'))
@@ -108,9 +138,19 @@ export function addServeOptions(command: Command): Command {
         appendHosts,
       ).default([], 'none'),
     )
-    .addOption(option('--metrics-address <host:port>', 'serve Prometheus metrics here (loopback)', parseListenAddress))
     .addOption(
-      option('--debug-address <host:port>', 'serve a JSON dump of the state here (loopback)', parseListenAddress),
+      option(
+        '--metrics-address <host:port>',
+        'serve Prometheus metrics here (loopback; needs no token, and shows counts only)',
+        parseListenAddress,
+      ),
+    )
+    .addOption(
+      option(
+        '--debug-address <host:port>',
+        'serve a JSON dump of the state here (loopback, and only with the bearer token of the state directory)',
+        parseListenAddress,
+      ),
     )
     .addOption(new Option('--background').hideHelp());
 }

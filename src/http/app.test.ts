@@ -42,7 +42,7 @@ test('a login link works once, and its cookie opens the API and the WebSocket', 
   const { answer, cookie } = await login(port, path);
   expect(answer).toMatchObject({ status: 303, headers: { location: '/' } });
   expect(answer.headers['set-cookie']?.[0]).toMatch(
-    /^agentcontainers_session=[\w-]{43}; Path=\/; HttpOnly; SameSite=Strict$/,
+    new RegExp(`^agentcontainers_session_${port}=[\\w-]{43}; Path=/; HttpOnly; SameSite=Strict$`),
   );
   expect((await ask(port, { path: '/devcontainers', headers: { cookie: `other=1; ${cookie}` } })).status).toBe(200);
   const socket = await connect(`ws://127.0.0.1:${port}/api/v0/containers/watch`, { cookie });
@@ -50,6 +50,19 @@ test('a login link works once, and its cookie opens the API and the WebSocket', 
 
   const again = await login(port, path);
   expect(again).toMatchObject({ cookie: '', answer: { status: 401, json: { message: 'Invalid or used login code' } } });
+});
+
+test('two daemons on one machine do not take the session of the other away', async () => {
+  const [one, two] = [await serve(), await serve()];
+  const first = await login(one.port, one.app.createLoginPath());
+  const second = await login(two.port, two.app.createLoginPath());
+  // A browser knows hosts, not ports: it keeps both cookies under one name of a host, and sends both to each.
+  expect(first.cookie.split('=')[0]).not.toBe(second.cookie.split('=')[0]);
+  const cookie = `${second.cookie}; ${first.cookie}`;
+  for (const { port } of [one, two]) {
+    expect((await ask(port, { path: '/devcontainers', headers: { cookie } })).status).toBe(200);
+  }
+  expect((await ask(one.port, { path: '/devcontainers', headers: { cookie: second.cookie } })).status).toBe(401);
 });
 
 test('codes and sessions end on the clock', async () => {

@@ -65,7 +65,11 @@ export function createApp(api: AgentContainers, options: AppOptions = {}): Conta
         arrivals.set(req, { trust, secure: tls !== undefined });
         app(req, res);
       };
-      const timeouts = { headersTimeout: 15_000, requestTimeout: 60_000 };
+      const timeouts = {
+        headersTimeout: LIMITS.headMs,
+        requestTimeout: LIMITS.requestMs,
+        connectionsCheckingInterval: LIMITS.timesCheckMs,
+      };
       const server = tls ? createTlsServer({ ...tls, ...timeouts }, onRequest) : createPlainServer(timeouts, onRequest);
       server.maxConnections = LIMITS.connections;
       server.on('upgrade', (req: IncomingMessage, socket: Duplex, head: Buffer) => {

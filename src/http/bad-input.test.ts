@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { connect as connectSocket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -18,6 +19,7 @@ const BASE = '/api/v0/containers';
 async function serve() {
   const notFound = () =>
     Promise.reject(new AgentContainersError('devcontainer-not-found', 'Finding it failed: unknown id.'));
+  const clock = createFakeClock();
   const source = listSource(listOf('web'));
   const app = createApp(
     scriptedApi({
@@ -29,15 +31,16 @@ async function serve() {
       create: async () => receipt(),
     }),
     {
-      clock: createFakeClock(),
+      clock,
       token: TOKEN,
       allowedHosts: ['Box.example:8443'],
       allowedOrigins: ['https://ide.example'],
     },
   );
-  const port = await listen(app.createServer({ trust: 'token' }));
+  const server = app.createServer({ trust: 'token' });
+  const port = await listen(server);
   onTestFinished(() => app.close());
-  return { app, port };
+  return { app, clock, port, server };
 }
 
 type Case = [name: string, request: Ask, status: number, message: string | undefined];
@@ -86,6 +89,13 @@ const CASES: Case[] = [
     415,
     'Content type must be application/json',
   ],
+  [
+    'UTF-16',
+    create({ ...AUTH, 'content-type': 'application/json; charset=utf-16' }, Buffer.from('{}', 'utf16le')),
+    415,
+    'Content type must be application/json',
+  ],
+  ['bytes that are not UTF-8', create(JSON_HEADERS, Buffer.from([0x7b, 0xff, 0x7d])), 400, 'Malformed JSON'],
   ['an oversized body', create(JSON_HEADERS, Buffer.alloc(1024 * 1024 + 1, 0x20)), 413, 'Request body too large'],
   [
     'an oversized body in chunks',
@@ -112,7 +122,7 @@ const CASES: Case[] = [
   ],
   [
     'JSON with a charset',
-    create({ ...AUTH, 'content-type': 'Application/JSON; charset=UTF-8' }, '{"workspace_folder":"/a"}'),
+    create({ ...AUTH, 'content-type': 'Application/JSON ; x=y; charset="UTF-8"' }, '{"workspace_folder":"/a"}'),
     202,
     'Devcontainer creation initiated',
   ],
@@ -260,6 +270,81 @@ test.each([
   expect(text).toMatch(/^HTTP\/1\.1 500 /);
   expect(text).toContain('Failed to upgrade connection to websocket.');
   expect((await ask(port, get(AUTH))).status).toBe(200);
+});
+
+test.each([
+  ['announced by its length', `Content-Length: ${1 << 30}`, 'x'],
+  ['in chunks', 'Transfer-Encoding: chunked', `100001\r\n${' '.repeat(0x100001)}\r\n`],
+])('an oversized body %s is refused before its end, and its connection closed', async (_name, framing, begin) => {
+  const { port, clock, server } = await serve();
+  // A client that goes on: it does not end its side when the server ends the other.
+  const socket = connectSocket({ port, host: '127.0.0.1', allowHalfOpen: true });
+  onTestFinished(() => void socket.destroy());
+  let text = '';
+  socket.on('data', (chunk: Buffer) => (text += chunk.toString()));
+  const answered = once(socket, 'end');
+  socket.write(
+    `POST ${BASE}/devcontainers HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${TOKEN}\r\nContent-Type: application/json\r\n${framing}\r\n\r\n${begin}`,
+  );
+  await answered;
+  expect(text).toMatch(/^HTTP\/1\.1 413 /);
+  expect(text.toLowerCase()).toContain('connection: close');
+  expect(text).toContain('At most 1048576 bytes.');
+  const connections = () => new Promise((resolve) => server.getConnections((_error, count) => resolve(count)));
+  expect(await connections()).toBe(1);
+  await clock.run(2000);
+  await expect.poll(connections).toBe(0);
+  expect(clock.pending()).toEqual([]);
+});
+
+test('each wrong field is told in words for people', async () => {
+  const { port } = await serve();
+  const details = async (path: string, body: object): Promise<unknown> => {
+    const answer = await ask(port, {
+      method: 'POST',
+      path: `${BASE}${path}`,
+      headers: JSON_HEADERS,
+      body: JSON.stringify(body),
+    });
+    expect(answer.status).toBe(400);
+    return (answer.json as { validations: unknown }).validations;
+  };
+  expect(await details('/devcontainers', { config_path: 7 })).toEqual([
+    { field: 'workspace_folder', detail: 'Is missing; give a text.' },
+    { field: 'config_path', detail: 'Must be a text.' },
+  ]);
+  expect(await details('/devcontainers', { workspace_folder: '' })).toEqual([
+    { field: 'workspace_folder', detail: 'Must not be empty.' },
+    { field: 'workspace_folder', detail: 'Must be an absolute path.' },
+  ]);
+  expect(await details('/devcontainers/x/exec', { argv: [] })).toEqual([
+    { field: 'argv', detail: 'Must not be empty.' },
+  ]);
+  expect(await details('/devcontainers/x/exec', { argv: ['a'], user: 'u'.repeat(300), env: { 'A=B': '' } })).toEqual([
+    { field: 'env.A=B', detail: 'Must be a name without `=`.' },
+    { field: 'user', detail: 'Must have at most 256 characters.' },
+  ]);
+  expect(await details('/devcontainers/x/exec', { argv: 'ls', timeout_ms: 1.5 })).toEqual([
+    { field: 'argv', detail: 'Must be a list.' },
+    { field: 'timeout_ms', detail: 'Must be a whole number.' },
+  ]);
+  expect(await details('/devcontainers/x/exec', { argv: ['a'], timeout_ms: 0, stdin_encoding: 'utf-16' })).toEqual([
+    { field: 'stdin_encoding', detail: 'Must be one of: utf-8, base64.' },
+    { field: 'timeout_ms', detail: 'Must be at least 1.' },
+  ]);
+  const query = await ask(port, { path: `${BASE}/devcontainers/x/logs?follow=maybe&offset=-1`, headers: AUTH });
+  expect(query.json).toMatchObject({
+    validations: [
+      { field: 'follow', detail: 'Must be one of: 0, 1, true, false.' },
+      { field: 'offset', detail: 'Must be at least 0.' },
+    ],
+  });
+});
+
+test('a connection that says nothing is closed within seconds, so that silence locks nobody out', async () => {
+  const { server } = await serve();
+  expect(server.headersTimeout).toBeLessThanOrEqual(5_000);
+  expect((server as unknown as { connectionsCheckingInterval: number }).connectionsCheckingInterval).toBe(1_000);
 });
 
 test('bytes that are not HTTP do no harm', async () => {

@@ -1,7 +1,7 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Clock } from '../clock/clock.ts';
 import { AgentContainersError } from '../errors.ts';
+import { BearerToken } from './bearer-token.ts';
 import { HttpRefusal } from './error-status.ts';
 import { ExpiringSecrets } from './expiring-secrets.ts';
 import { isAllowedHost } from './host-names.ts';
@@ -28,12 +28,13 @@ export interface CallerGuardOptions {
   readonly sessionTtlMs?: number | undefined;
 }
 
-const COOKIE = 'agentcontainers_session';
+/** Followed by `_` and the port on which the daemon listens. */
+export const COOKIE = 'agentcontainers_session';
 const MIN_TOKEN_CHARS = 32;
 
 /** Who may call. The same checks for requests and for upgrades. */
 export class CallerGuard {
-  readonly #token: Buffer | undefined;
+  readonly #token: BearerToken | undefined;
   readonly #hosts: ReadonlySet<string>;
   readonly #origins: ReadonlySet<string>;
   readonly #codes: ExpiringSecrets;
@@ -46,7 +47,7 @@ export class CallerGuard {
         `Setting up the server failed: the token has fewer than ${MIN_TOKEN_CHARS} characters.`,
       );
     }
-    this.#token = options.token === undefined ? undefined : digest(options.token);
+    this.#token = options.token === undefined ? undefined : new BearerToken(options.token);
     this.#hosts = new Set(options.allowedHosts?.map((host) => host.toLowerCase()));
     this.#origins = new Set(options.allowedOrigins?.map((origin) => new URL(origin).origin));
     this.#codes = new ExpiringSecrets(clock, options.loginCodeTtlMs ?? LIMITS.loginCodeTtlMs, LIMITS.secrets);
@@ -71,7 +72,7 @@ export class CallerGuard {
 
   /** Throws when the caller shows neither token nor session. */
   authenticate(req: IncomingMessage, trust: Trust): void {
-    if (trust === 'socket' || this.#hasBearer(req) || this.#hasSession(req)) return;
+    if (trust === 'socket' || this.#token?.isShownBy(req) === true || this.#hasSession(req)) return;
     throw new HttpRefusal(
       'not-authenticated',
       'Send `Authorization: Bearer <token>`, or open the link that the daemon prints.',
@@ -95,7 +96,7 @@ export class CallerGuard {
         'Each link works once and for a while. The daemon prints a new one when it is started again.',
       );
     }
-    return `${COOKIE}=${this.#sessions.issue()}; Path=/; HttpOnly; SameSite=Strict${secure ? '; Secure' : ''}`;
+    return `${cookieName(req)}=${this.#sessions.issue()}; Path=/; HttpOnly; SameSite=Strict${secure ? '; Secure' : ''}`;
   }
 
   /** Absent: no browser, or an old one, which the `Origin` check covers. */
@@ -113,21 +114,18 @@ export class CallerGuard {
     );
   }
 
-  #hasBearer(req: IncomingMessage): boolean {
-    const shown = /^Bearer +([^\s]+) *$/i.exec(req.headers.authorization ?? '')?.[1];
-    // Digests have one length, so the time of the comparison tells nothing.
-    return shown !== undefined && this.#token !== undefined && timingSafeEqual(digest(shown), this.#token);
-  }
-
   #hasSession(req: IncomingMessage): boolean {
+    const own = cookieName(req);
     for (const part of (req.headers.cookie ?? '').split(';')) {
       const [name, value] = part.trim().split('=', 2);
-      if (name === COOKIE && value !== undefined && this.#sessions.renew(value)) return true;
+      if (name === own && value !== undefined && this.#sessions.renew(value)) return true;
     }
     return false;
   }
 }
 
-function digest(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
+/** Browsers tell hosts apart, not ports: with one name for all, each login would end that at another daemon. */
+function cookieName(req: IncomingMessage): string {
+  const port = req.socket.localPort;
+  return port === undefined ? COOKIE : `${COOKIE}_${port}`;
 }

@@ -30,6 +30,18 @@ test('a route can word an error in its own way, its status stays', () => {
   });
 });
 
+test.each(['Devcontainer not found.', 'Devcontainer not found'])(
+  'a detail that only repeats the message (%s) is left out',
+  (text) => {
+    const body = (error: AgentContainersError) => toErrorAnswer(error).body;
+    expect(body(new AgentContainersError('devcontainer-not-found', text)).detail).toBeUndefined();
+    expect(
+      body(new AgentContainersError('devcontainer-not-found', 'Finding it failed.', { details: { detail: text } }))
+        .detail,
+    ).toBeUndefined();
+  },
+);
+
 test('details that are not of the expected kind are not shown', () => {
   const details = { detail: { a: 1 } as unknown as string, configPaths: ['/a', 7], validations: 'x' };
   const { body } = toErrorAnswer(

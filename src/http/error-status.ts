@@ -140,14 +140,15 @@ export function toErrorAnswer(error: unknown, messages: RouteMessages = {}): Err
   if (!isAgentContainersError(error) || error.family === 'broken') {
     return { status: INTERNAL.status, headers: {}, body: { message: INTERNAL.message }, unexpected: true };
   }
-  const { status, message } = BY_CODE[error.code];
+  const { status } = BY_CODE[error.code];
+  const message = messages[error.code] ?? BY_CODE[error.code].message;
   return {
     status,
     headers: {},
     body: {
-      message: messages[error.code] ?? message,
+      message,
       code: error.code,
-      detail: detailOf(error),
+      detail: detailOf(error, message),
       validations: validationsOf(error),
       config_paths: configPathsOf(error),
     },
@@ -155,12 +156,16 @@ export function toErrorAnswer(error: unknown, messages: RouteMessages = {}): Err
   };
 }
 
-/** Messages of our own errors are written for people. A refused request says nothing new in its own. */
-function detailOf(error: AgentContainersError): string | undefined {
+/** Messages of our own errors are written for people. What a refused request or the answer's message says is not repeated. */
+function detailOf(error: AgentContainersError, message: string): string | undefined {
   const { detail } = error.details;
-  if (typeof detail === 'string') return detail;
-  if (error.details['validations'] !== undefined) return undefined;
-  return errorMessage(error) || undefined;
+  if (typeof detail !== 'string' && error.details['validations'] !== undefined) return undefined;
+  const text = typeof detail === 'string' ? detail : errorMessage(error);
+  return text === '' || withoutStop(text) === withoutStop(message) ? undefined : text;
+}
+
+function withoutStop(text: string): string {
+  return text.trim().replace(/\.$/, '');
 }
 
 function validationsOf(error: AgentContainersError): readonly Validation[] | undefined {

@@ -19,6 +19,7 @@ function scriptedSession(stdout: Iterable<string | Uint8Array> = [], stderr: Ite
   const ended = createDeferred<void>();
   const exited = createDeferred<ExecExit>();
   const written: string[] = [];
+  const received: Buffer[] = [];
   let closes = 0;
   async function* play(chunks: Iterable<string | Uint8Array>, hold: boolean) {
     for (const chunk of chunks) yield typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
@@ -29,6 +30,7 @@ function scriptedSession(stdout: Iterable<string | Uint8Array> = [], stderr: Ite
     stdout: play(stdout, true),
     stderr: play(stderr, false),
     write: async (bytes) => {
+      received.push(Buffer.from(bytes as string));
       written.push(Buffer.from(bytes as string).toString());
     },
     closeStdin: () => written.push('<end>'),
@@ -42,6 +44,7 @@ function scriptedSession(stdout: Iterable<string | Uint8Array> = [], stderr: Ite
   return {
     session,
     written,
+    bytes: received,
     get closes() {
       return closes;
     },
@@ -49,7 +52,10 @@ function scriptedSession(stdout: Iterable<string | Uint8Array> = [], stderr: Ite
       ended.resolve();
       exited.resolve(exit);
     },
-    failToStart: (error: Error) => exited.reject(error),
+    failToStart(error: Error) {
+      ended.resolve();
+      exited.reject(error);
+    },
   };
 }
 
@@ -104,6 +110,22 @@ test('every field of the request reaches the session', async () => {
     stdin: true,
   });
   expect(script.written).toEqual(['hello', '<end>']);
+});
+
+test('standard input can be any bytes, as base64', async () => {
+  const script = scriptedSession();
+  script.exit();
+  const { run } = await open(async () => script.session);
+  const bytes = Buffer.from([0xff, 0x00, 0x0a, 0x80]);
+  expect((await run({ argv: ['cat'], stdin: bytes.toString('base64'), stdin_encoding: 'base64' })).status).toBe(200);
+  expect(Buffer.concat(script.bytes)).toEqual(bytes);
+});
+
+test('a long argument that is not the program is no harm', async () => {
+  const script = scriptedSession();
+  script.exit();
+  const { run } = await open(async () => script.session);
+  expect((await run({ argv: ['echo', 'x'.repeat(100_000)] })).status).toBe(200);
 });
 
 test('bytes that are not UTF-8 come as base64, split characters come whole', async () => {
@@ -210,6 +232,64 @@ test('a command that could not be started is told in the last line', async () =>
   });
 });
 
+const REFUSED = 'OCI runtime exec failed: exec failed: "nope": executable file not found in $PATH: unknown\r\n';
+
+test("the engine's words on a command that did not start are its reason, not its output", async () => {
+  const script = scriptedSession([REFUSED]);
+  const { run } = await open(async () => script.session);
+  const answer = run({ argv: ['nope'] });
+  script.failToStart(new AgentContainersError('engine-request-failed', 'Starting "nope" failed: not found in $PATH.'));
+  expect(lines((await answer).text)).toEqual([
+    {
+      type: 'exit',
+      code: null,
+      signal: null,
+      reason: 'not-started',
+      via: 'engine',
+      message: 'Starting "nope" failed: not found in $PATH.',
+    },
+  ]);
+});
+
+test('a command that says the same and ends is a command that said it', async () => {
+  const script = scriptedSession([REFUSED]);
+  script.exit({ exitCode: 127, outputHeld: false });
+  const { run } = await open(async () => script.session);
+  expect(lines((await run({ argv: ['echo'] })).text)).toMatchObject([
+    { type: 'stdout', data: REFUSED },
+    { type: 'exit', code: 127, reason: 'exit' },
+  ]);
+});
+
+test('a line as for a terminal is held back for a second at most', async () => {
+  const script = scriptedSession(['working\r\n']);
+  const { port, clock } = await open(async () => script.session);
+  const req = request({
+    port,
+    host: '127.0.0.1',
+    method: 'POST',
+    path: '/mnt/devcontainers/dc-1/exec',
+    headers: { 'content-type': 'application/json' },
+  });
+  onTestFinished(() => void req.destroy());
+  req.on('error', () => {});
+  req.end(JSON.stringify({ argv: ['sleep', '1000'] }));
+  const [res] = (await once(req, 'response')) as [NodeJS.ReadableStream];
+  await expect.poll(() => clock.pending().length).toBe(1);
+  const data = once(res, 'data');
+  await clock.run(1000);
+  expect(String((await data)[0])).toContain('working');
+});
+
+test('further output lets the first line go at once', async () => {
+  const script = scriptedSession(['one\r\n', 'two\r\n']);
+  const { run, clock } = await open(async () => script.session);
+  const answer = run({ argv: ['x'] });
+  script.exit();
+  expect(lines((await answer).text).map((line) => line['data'] ?? line['code'])).toEqual(['one\r\n', 'two\r\n', 0]);
+  expect(clock.pending()).toEqual([]);
+});
+
 test.each([
   ['devcontainer-not-found', 404, 'Devcontainer not found.'],
   ['devcontainer-not-running', 409, 'Devcontainer is not running'],
@@ -225,6 +305,10 @@ test.each([
   ['both', { argv: ['a'], command: 'b' }, 'argv'],
   ['an empty argv', { argv: [] }, 'argv'],
   ['a NUL', { argv: ['a\0b'] }, 'argv.0'],
+  ['a program name that wedges engines', { argv: ['x'.repeat(4097)] }, 'argv.0'],
+  ['standard input that is not base64', { argv: ['a'], stdin: 'a*b=', stdin_encoding: 'base64' }, 'stdin'],
+  ['an unknown encoding', { argv: ['a'], stdin: 'a', stdin_encoding: 'hex' }, 'stdin_encoding'],
+  ['an encoding of nothing', { argv: ['a'], stdin_encoding: 'base64' }, 'stdin_encoding'],
   ['a relative cwd', { argv: ['a'], cwd: 'src' }, 'cwd'],
   ['a bad environment name', { argv: ['a'], env: { 'A=B': 'x' } }, 'env.A=B'],
   ['a negative time-out', { argv: ['a'], timeout_ms: -1 }, 'timeout_ms'],

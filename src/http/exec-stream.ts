@@ -5,6 +5,7 @@ import { linkedScope, raceAbort } from '../async/abort.ts';
 import type { Clock } from '../clock/clock.ts';
 import { cancelled, errorMessage, isCancelled } from '../errors.ts';
 import type { Logger } from '../logger.ts';
+import { withoutRefusal } from './held-beginning.ts';
 import type { OpenStreams } from './open-streams.ts';
 import { writeChunk } from './open-streams.ts';
 import { OutputEncoder } from './output-encoder.ts';
@@ -40,8 +41,8 @@ export async function streamExec(
       const session = await openSession(ports.api, id, toSpec(body, scope.signal));
       try {
         begin(res);
-        void feedStdin(session, body.stdin, ports.logger);
-        finish(res, await raceAbort(follow(session, res, left), scope.signal));
+        void feedStdin(session, toInput(body), ports.logger);
+        finish(res, await raceAbort(follow(session, res, left, ports.clock), scope.signal));
       } finally {
         session.close();
       }
@@ -68,6 +69,10 @@ function toSpec(body: ExecBody, signal: AbortSignal): Omit<ExecSpec, 'containerI
   };
 }
 
+function toInput({ stdin, stdin_encoding: encoding }: ExecBody): Buffer | undefined {
+  return stdin === undefined ? undefined : Buffer.from(stdin, encoding === 'base64' ? 'base64' : 'utf8');
+}
+
 /** A session that comes after its caller has gone is closed. */
 async function openSession(api: AgentContainers, id: string, spec: ReturnType<typeof toSpec>): Promise<ExecSession> {
   const opening = api.exec(id, spec);
@@ -81,9 +86,14 @@ async function openSession(api: AgentContainers, id: string, spec: ReturnType<ty
 }
 
 /** Everything up to the last line. Rejects only when the session was ended from here. */
-async function follow(session: ExecSession, res: ServerResponse, left: AbortSignal): Promise<ExitLine> {
+async function follow(session: ExecSession, res: ServerResponse, left: AbortSignal, clock: Clock): Promise<ExitLine> {
+  const failedToStart = (): Promise<boolean> =>
+    session.exited.then(
+      () => false,
+      () => true,
+    );
   const output = Promise.all([
-    copyOutput('stdout', session.stdout, res, left),
+    copyOutput('stdout', withoutRefusal(session.stdout, failedToStart, clock), res, left),
     copyOutput('stderr', session.stderr, res, left),
   ]).then(
     () => undefined,
@@ -94,6 +104,8 @@ async function follow(session: ExecSession, res: ServerResponse, left: AbortSign
     exit = await session.exited;
   } catch (error) {
     if (isCancelled(error)) throw error;
+    // What it printed, if anything, goes before the last line.
+    await output;
     return exitLine('not-started', { message: errorMessage(error) });
   }
   const broken = await output;
@@ -117,7 +129,7 @@ async function copyOutput(
   for (const piece of encoder.end()) await writeChunk(res, toLine({ type, ...piece }), left);
 }
 
-async function feedStdin(session: ExecSession, stdin: string | undefined, logger: Logger): Promise<void> {
+async function feedStdin(session: ExecSession, stdin: Buffer | undefined, logger: Logger): Promise<void> {
   if (stdin === undefined) return;
   try {
     await session.write(stdin);

@@ -1,6 +1,13 @@
 /** Defaults of what one caller may cost. Sizes in bytes, times in milliseconds. */
 export const LIMITS = {
   bodyBytes: 1024 * 1024,
+  /** Of the program that an exec runs, in characters; no path is longer, and a much longer one wedges engines. */
+  programChars: 4096,
+  /** Time for the head of a request, and for all of it. A connection that says nothing at all counts as one. */
+  headMs: 5_000,
+  requestMs: 60_000,
+  /** How often those times are looked at. */
+  timesCheckMs: 1_000,
   /** Clients of `/watch` and `/events` together. */
   watchers: 100,
   /** Requests that stream a log or an exec, together. */

@@ -1,6 +1,7 @@
 import type { ZodOpenApiOperationObject, ZodOpenApiPathsObject, ZodOpenApiResponsesObject } from 'zod-openapi';
 import { createDocument } from 'zod-openapi';
 import { z } from 'zod';
+import { COOKIE } from './caller-guard.ts';
 import { MOUNT_PATH } from './mount-path.ts';
 import type { Route } from './route.ts';
 import { ROUTES } from './routes.ts';
@@ -11,12 +12,33 @@ const ERRORS: Readonly<Record<number, string>> = {
   401: 'Neither a valid bearer token nor a session',
   403: 'Host, origin or level does not allow it',
   404: 'There is no such thing',
+  405: 'The path has other methods, which `Allow` names',
   409: 'The present state does not allow it',
   413: 'The body is larger than 1 MiB',
-  415: 'The body is not `application/json`',
+  415: 'The body is not `application/json` in UTF-8',
   500: 'It was tried and failed',
-  502: 'The container engine did not answer as it should',
+  502: 'The container engine, or the control plane, did not answer as it should',
   503: 'The server is closing, or serves too many streams',
+  504: 'It took too long',
+};
+
+/** Served by the daemon beside the router, so it has a server of its own. */
+const LOGIN: ZodOpenApiPathsObject[string] = {
+  servers: [{ url: '/' }],
+  get: {
+    operationId: 'login',
+    summary: 'Exchange the code of the link that the daemon prints for the cookie of a session; works once',
+    security: [],
+    requestParams: { query: z.object({ code: z.string() }) },
+    responses: {
+      200: {
+        description: 'The same, for a link in a page of another origin',
+        content: { 'text/html': { schema: z.string() } },
+      },
+      303: { description: 'The cookie is set; on to the start page' },
+      ...errorResponses([401, 403, 405, 500]),
+    },
+  },
 };
 
 let document: ReturnType<typeof createDocument> | undefined;
@@ -39,10 +61,15 @@ export function openApiDocument(): ReturnType<typeof createDocument> {
       components: {
         securitySchemes: {
           bearer: { type: 'http', scheme: 'bearer' },
-          session: { type: 'apiKey', in: 'cookie', name: 'agentcontainers_session' },
+          session: {
+            type: 'apiKey',
+            in: 'cookie',
+            name: `${COOKIE}_{port}`,
+            description: 'Set by `/login`; named after the port on which the daemon listens.',
+          },
         },
       },
-      paths: toPaths(ROUTES),
+      paths: { ...toPaths(ROUTES), '/login': LOGIN },
     },
     // What we answer may grow.
     {
@@ -93,7 +120,12 @@ function toResponses(route: Route): ZodOpenApiResponsesObject {
     };
   }
   const bodyErrors = route.method === 'get' ? [] : [413, 415];
-  for (const status of [400, 401, 403, ...route.errors, ...bodyErrors, 503]) {
+  return { ...responses, ...errorResponses([400, 401, 403, 405, ...route.errors, ...bodyErrors, 500, 503]) };
+}
+
+function errorResponses(statuses: readonly number[]): ZodOpenApiResponsesObject {
+  const responses: ZodOpenApiResponsesObject = {};
+  for (const status of statuses) {
     responses[String(status) as '400'] = {
       description: ERRORS[status] ?? 'Error',
       content: { 'application/json': { schema: wireError } },

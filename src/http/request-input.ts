@@ -4,6 +4,7 @@ import { AgentContainersError } from '../errors.ts';
 import type { Validation } from './error-status.ts';
 import { HttpRefusal } from './error-status.ts';
 import { LIMITS } from './limits.ts';
+import { wording } from './request-wording.ts';
 
 const MAX_ID_CHARS = 256;
 
@@ -59,7 +60,7 @@ export function urlOf(req: IncomingMessage & { originalUrl?: string }): string {
 }
 
 function check<Schema extends z.ZodType>(schema: Schema, value: unknown, root: string): z.infer<Schema> {
-  const result = schema.safeParse(value);
+  const result = schema.safeParse(value, { error: wording });
   if (result.success) return result.data;
   throw invalid(result.error.issues.flatMap((issue) => toValidations(issue, root)));
 }
@@ -82,23 +83,9 @@ function invalid(validations: readonly Validation[]): AgentContainersError {
   });
 }
 
-/** What Node's HTTP parser and the body parser throw, as refusals; anything else as it is. */
+/** What express throws for an address that it cannot decode, as a refusal; anything else as it is. */
 export function asRefusal(error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof AgentContainersError) return error;
-  const { type, status } = error as { type?: unknown; status?: unknown };
-  if (error instanceof URIError && status === 400) return new HttpRefusal('malformed-url');
-  switch (type) {
-    case 'entity.too.large':
-      return new HttpRefusal('body-too-large', `At most ${LIMITS.bodyBytes} bytes.`);
-    case 'entity.parse.failed':
-      return new HttpRefusal('malformed-json', error.message.slice(0, 200));
-    case 'charset.unsupported':
-    case 'encoding.unsupported':
-      return new HttpRefusal('not-json', 'The body must be plain UTF-8, not compressed.');
-    case 'request.aborted':
-    case 'request.size.invalid':
-      return new HttpRefusal('body-incomplete');
-    default:
-      return error;
-  }
+  const { status } = error as { status?: unknown };
+  return error instanceof URIError && status === 400 ? new HttpRefusal('malformed-url') : error;
 }

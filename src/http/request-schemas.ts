@@ -1,5 +1,6 @@
 import { isAbsolute } from 'node:path';
 import { z } from 'zod';
+import { LIMITS } from './limits.ts';
 
 // Bounds are far above honest use; the request body as a whole is bounded as well.
 const PATH_CHARS = 4096;
@@ -52,11 +53,24 @@ export const createBody = z
   })
   .meta({ id: 'CreateRequest' });
 
+function isBase64(value: string): boolean {
+  return value.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(value);
+}
+
 const envName = z.string().regex(/^[^=\0]{1,256}$/, 'Must be a name without `=`.');
 
 export const execBody = z
   .strictObject({
-    argv: z.array(text(TEXT_CHARS)).min(1).max(4096).optional().meta({ description: 'Program and arguments.' }),
+    argv: z
+      .array(text(TEXT_CHARS))
+      .min(1)
+      .max(4096)
+      .refine(([program]) => program === undefined || program.length <= LIMITS.programChars, {
+        path: [0],
+        message: `Must have at most ${LIMITS.programChars} characters.`,
+      })
+      .optional()
+      .meta({ description: `Program, of at most ${LIMITS.programChars} characters, and arguments.` }),
     command: text(TEXT_CHARS, 1).optional().meta({ description: 'A line for `sh -c`.' }),
     cwd: text(PATH_CHARS, 1)
       .refine((path) => path.startsWith('/'), 'Must be an absolute path inside the container.')
@@ -68,7 +82,10 @@ export const execBody = z
       .string()
       .max(1024 * 1024)
       .optional()
-      .meta({ description: 'Written to standard input, which is then closed.' }),
+      .meta({ description: 'Written to standard input, which is then closed. Without it there is no input.' }),
+    stdin_encoding: z.enum(['utf-8', 'base64']).optional().meta({
+      description: 'What `stdin` is: text, which is the default, or any bytes in base64.',
+    }),
     timeout_ms: z.number().int().min(1).max(MAX_TIMEOUT_MS).optional().meta({
       description: 'The session ends after this; what does not notice that its output is gone may run on.',
     }),
@@ -77,6 +94,14 @@ export const execBody = z
     path: ['argv'],
     message: 'Give either `argv` or `command`.',
   })
-  .meta({ id: 'ExecRequest' });
+  .refine((body) => body.stdin_encoding === undefined || body.stdin !== undefined, {
+    path: ['stdin_encoding'],
+    message: 'Needs `stdin`.',
+  })
+  .refine((body) => body.stdin_encoding !== 'base64' || isBase64(body.stdin ?? ''), {
+    path: ['stdin'],
+    message: 'Must be base64 with padding, as `stdin_encoding` says.',
+  })
+  .meta({ id: 'ExecRequest', oneOf: [{ required: ['argv'] }, { required: ['command'] }] });
 
 export type ExecBody = z.infer<typeof execBody>;

@@ -83,7 +83,8 @@ export function createRouter(api: AgentContainers, options: RouterOptions = {}):
 
 /** @internal For the test that compares routes with the document. */
 export function buildRouter(ports: RoutePorts, throwIfClosing: () => void): Router {
-  const { logger } = ports;
+  const { clock, logger } = ports;
+  const readBody = jsonBody(clock);
   const router = express.Router();
   router.use((req, _res, next) => {
     throwIfClosing();
@@ -92,7 +93,7 @@ export function buildRouter(ports: RoutePorts, throwIfClosing: () => void): Rout
     next();
   });
   for (const route of ROUTES) {
-    router[route.method](route.path, refuseHead(route), jsonBody, (req: Request, res: Response) =>
+    router[route.method](route.path, refuseHead(route), readBody, (req: Request, res: Response) =>
       answer(route, ports, req, res),
     );
   }

@@ -25,7 +25,6 @@ export const ROUTES: readonly Route[] = [
     query: requests.listQuery,
     repeatable: ['label'],
     answers: { 200: { description: 'The list', content: { [JSON_TYPE]: wire.wireList } } },
-    errors: [500],
     async run({ api }, { res, query }) {
       sendJson(res, 200, toWireList(await api.list(query.label ? { labels: query.label } : {})));
     },
@@ -33,7 +32,6 @@ export const ROUTES: readonly Route[] = [
   defineRoute('get', '/devcontainers', 'listDevcontainers', {
     summary: 'Devcontainers, sorted by folder, then config path',
     answers: { 200: { description: 'The devcontainers', content: { [JSON_TYPE]: wire.wireDevcontainers } } },
-    errors: [500],
     messages: ROUTE_MESSAGES.devcontainers,
     async run({ api }, { res }) {
       sendJson(res, 200, { devcontainers: toWireList(await api.list()).devcontainers });
@@ -43,7 +41,7 @@ export const ROUTES: readonly Route[] = [
     summary: 'Adopt a folder, also outside the roots, and bring it up',
     body: requests.createBody,
     answers: RECEIPTS,
-    errors: [404, 409],
+    errors: [404, 409, 504],
     messages: ROUTE_MESSAGES.create,
     async run({ api }, { res, body }) {
       const receipt = await api.create({ workspaceFolder: body.workspace_folder, configPath: body.config_path });
@@ -62,7 +60,7 @@ export const ROUTES: readonly Route[] = [
     summary: 'Stop and remove its container and its sub-agent; goes on when the client leaves',
     query: requests.deleteQuery,
     answers: { 204: { description: 'Gone' } },
-    errors: [404, 409, 500],
+    errors: [404, 409, 502],
     messages: ROUTE_MESSAGES.delete,
     async run({ api }, { req, res, query }) {
       await api.remove(readId(req.params, 'id'), query.volumes === undefined ? {} : { volumes: query.volumes });
@@ -123,7 +121,7 @@ export const ROUTES: readonly Route[] = [
         content: { 'application/x-ndjson': wire.wireExecLine },
       },
     },
-    errors: [403, 404, 409, 502],
+    errors: [403, 404, 409, 502, 504],
     streams: true,
     async run(ports, { req, res, body }) {
       await streamExec(ports, res, readId(req.params, 'id'), body);
@@ -140,7 +138,6 @@ export const ROUTES: readonly Route[] = [
   defineRoute('get', '/watch', 'watch', {
     summary: 'WebSocket: one list response per text frame, the first at once, then after each change',
     answers: { 101: { description: 'Upgraded to a WebSocket, each text frame of which is a `List`' } },
-    errors: [500],
     streams: true,
     run() {
       // Upgrades never come here.
@@ -152,7 +149,6 @@ export const ROUTES: readonly Route[] = [
   defineRoute('get', '/events', 'events', {
     summary: 'The same as server-sent events; `Last-Event-ID` resumes, `reset` says that events were missed',
     answers: { 200: { description: 'Events with a `List` each', content: { [EVENTS_TYPE]: wire.wireList } } },
-    errors: [500],
     streams: true,
     async run({ watchers }, { req, res }) {
       await openEventStream(req, res, watchers);

@@ -124,6 +124,7 @@ export function createSubAgentLauncher(options: SubAgentLauncherOptions): SubAge
         runId,
         settleMs: limits.settleMs,
         secrets: secretsOf(env),
+        onOutput: request.onOutput,
       });
     } catch (error) {
       signal.throwIfAborted();

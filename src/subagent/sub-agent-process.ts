@@ -16,6 +16,7 @@ import type {
 import { errorMessage } from '../errors.ts';
 import { createLineSplitter } from '../text/line-splitter.ts';
 import { classifyExit } from './classify-exit.ts';
+import { createOutputRelay } from './output-relay.ts';
 import { createOutputTail } from './output-tail.ts';
 import { signalProcesses } from './signal-processes.ts';
 
@@ -42,6 +43,8 @@ export interface SupervisedProcessParts {
   /** Without a ready line it counts as ready when it lived for so long. */
   readonly settleMs: number;
   readonly secrets: readonly string[];
+  /** Takes each line it writes, apart from heartbeats; bounded, without escape sequences and secrets. */
+  readonly onOutput?: ((line: string) => void) | undefined;
 }
 
 const MAX_LINE = 8_192;
@@ -57,6 +60,7 @@ export function superviseProcess(parts: SupervisedProcessParts): SupervisedProce
   const { session, engine, clock, containerId, binary } = parts;
   const { heartbeat } = binary;
   const tail = createOutputTail(parts.secrets);
+  const relay = parts.onOutput && createOutputRelay(clock, parts.onOutput);
   const ready = createDeferred<void>();
   const exited = createDeferred<SubAgentExit>();
   const timers = new Set<Timer>();
@@ -100,7 +104,11 @@ export function superviseProcess(parts: SupervisedProcessParts): SupervisedProce
       version = /^\s*(v?\d+\.\d+[\w.+-]{0,60})/.exec(line.slice(readyLine.length))?.[1];
       becomeReady();
     }
+    say(line);
+  }
+  function say(line: string): void {
     tail.add(line);
+    relay?.(tail.clean(line));
   }
   async function read(stream: AsyncIterable<Uint8Array>, onLine: (line: string) => void): Promise<void> {
     const splitter = createLineSplitter(MAX_LINE, onLine);
@@ -113,7 +121,7 @@ export function superviseProcess(parts: SupervisedProcessParts): SupervisedProce
     splitter.push(decoder.decode());
     splitter.end();
   }
-  const outputRead = Promise.all([read(session.stdout, onStdoutLine), read(session.stderr, (line) => tail.add(line))]);
+  const outputRead = Promise.all([read(session.stdout, onStdoutLine), read(session.stderr, say)]);
 
   // --- signs of life
 

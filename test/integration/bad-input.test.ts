@@ -14,6 +14,7 @@ import {
   type DaemonBuild,
   type DaemonProcess,
 } from './support/daemon.ts';
+import { eventually } from './support/eventually.ts';
 import { testEngine } from './support/engine-harness.ts';
 
 // What is wrong is answered as documented, over both ways in, by a daemon at work; and nothing suffers from it.
@@ -91,6 +92,12 @@ const CASES: Case[] = [
     415,
     'Content type must be application/json',
   ],
+  [
+    'JSON in another charset',
+    create('{}', { 'content-type': 'application/json; charset=utf-16' }),
+    415,
+    'Content type must be application/json',
+  ],
   ['no content type', create('{}', {}), 415, 'Content type must be application/json'],
   ['an oversized body', create(Buffer.alloc(1024 * 1024 + 1, 0x20)), 413, 'Request body too large'],
   [
@@ -108,6 +115,13 @@ const CASES: Case[] = [
     'Devcontainer not found.',
   ],
   ['stop of an unknown id', { method: 'POST', path: `${API}/devcontainers/nope/stop` }, 404, 'Devcontainer not found.'],
+  [
+    'stop of what can be no id',
+    { method: 'POST', path: `${API}/devcontainers/my.app/stop` },
+    404,
+    'Devcontainer not found.',
+  ],
+  ['logs of what can be no id', { path: `${API}/devcontainers/my.app/logs` }, 404, 'Devcontainer not found.'],
   ['delete of an unknown id', { method: 'DELETE', path: `${API}/devcontainers/nope` }, 404, 'Devcontainer not found.'],
   ['an unknown operation', { path: `${API}/operations/nope` }, 404, 'Operation not found.'],
   [
@@ -150,7 +164,12 @@ describe('who may call', () => {
   it.each([
     ['no token', () => ({}), 401, 'Missing or invalid token'],
     ['another token', () => ({ authorization: `Bearer ${'a'.repeat(43)}` }), 401, 'Missing or invalid token'],
-    ['the token as a cookie', () => ({ cookie: `agentcontainers_session=${token}` }), 401, 'Missing or invalid token'],
+    [
+      'the token as a cookie',
+      () => ({ cookie: `agentcontainers_session_${port}=${token}` }),
+      401,
+      'Missing or invalid token',
+    ],
     ['a foreign Host', () => ({ ...bearer(), host: 'evil.example' }), 403, 'Host not allowed'],
     [
       'a Host that begins like ours',
@@ -195,6 +214,65 @@ describe('who may call', () => {
   it('any Host is taken on the socket, whose file decides', async () => {
     expect((await daemon.ask(API, { headers: { host: 'anything' } })).status).toBe(200);
   });
+});
+
+it('a program name that would wedge the engine is refused, and the longest one that is not does no harm', async () => {
+  const exec = (argv: string[]) =>
+    daemon.ask(`${API}/devcontainers/${honest.id}/exec`, {
+      method: 'POST',
+      headers: JSON_TYPE,
+      body: JSON.stringify({ argv }),
+    });
+  const refused = await exec(['x'.repeat(200_000)]);
+  expect(refused).toMatchObject({ status: 400, json: { validations: [{ field: 'argv.0' }] } });
+  for (const name of ['x'.repeat(4096), '/'.repeat(4096), '\u20ac'.repeat(4096)]) {
+    const { status, text } = await exec([name]);
+    expect(status).toBe(200);
+    // Of a text this long it cannot always be told whether it is the engine's; but it ends.
+    expect(JSON.parse(text.trim().split('\n').at(-1) ?? '')).toMatchObject({
+      type: 'exit',
+      code: expect.toBeOneOf([null, 126, 127]),
+    });
+  }
+  expect((await exec(['echo', 'alive'])).text).toContain('alive');
+});
+
+it('the body of a request is not read to its end when it is too large', async () => {
+  for (const target of [{ host: '127.0.0.1', port }, { path: daemon.socket }]) {
+    const began = performance.now();
+    const text = await new Promise<string>((resolve, reject) => {
+      const socket = connectSocket(target);
+      let seen = '';
+      socket.on('data', (chunk: Buffer) => (seen += chunk.toString()));
+      socket.on('error', reject).on('close', () => resolve(seen));
+      // A length that is announced and never comes.
+      socket.write(
+        `POST ${API}/devcontainers HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/json\r\nContent-Length: 1000000000\r\n\r\n{`,
+      );
+    });
+    expect(text).toMatch(/^HTTP\/1\.1 413 /);
+    expect(performance.now() - began).toBeLessThan(5_000);
+  }
+});
+
+it('connections that say nothing lock nobody out of TCP for long', async () => {
+  const silent = await Promise.all(
+    Array.from(
+      { length: 1_100 },
+      () =>
+        new Promise<ReturnType<typeof connectSocket>>((resolve) => {
+          const socket = connectSocket({ host: '127.0.0.1', port });
+          socket.on('error', () => {}).on('connect', () => resolve(socket));
+          socket.on('close', () => resolve(socket)).resume();
+        }),
+    ),
+  );
+  const headers = { authorization: `Bearer ${token}` };
+  await eventually('an answer over TCP', async () => {
+    const answer = await ask(port, { path: '/devcontainers', headers }).catch(() => undefined);
+    return answer?.status === 200 ? true : undefined;
+  });
+  for (const socket of silent) socket.destroy();
 });
 
 it('bytes that are not HTTP, and requests that are cut off, do no harm', async () => {

@@ -1,8 +1,10 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readFile, realpath, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, mkdtemp, readdir, readFile, realpath, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { get } from 'node:http';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
+import { createDeferred } from '../../src/async/deferred.ts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 // The command line as a person uses it: built, as child processes, on a real engine and with the real CLI.
@@ -207,11 +209,66 @@ describe('without a daemon', () => {
     expect(errors).toContain('TLS');
   });
 
+  test('serve refuses a state that it cannot read, and a directory that has another use', async () => {
+    const stateDir = join(base, 'unreadable');
+    await mkdir(join(stateDir, 'state.json'), { recursive: true, mode: 0o700 });
+    await chmod(stateDir, 0o700);
+    const unreadable = await run(['serve', base], { stateDir });
+    expect([unreadable.code, unreadable.text]).toEqual([1, '']);
+    expect(unreadable.errors).toMatch(/error: Reading the state .*state\.json failed: EISDIR/);
+    expect(await readdir(stateDir)).not.toContain('daemon.sock');
+
+    const foreign = join(base, 'foreign');
+    await mkdir(foreign);
+    await writeFile(join(foreign, 'file'), '');
+    await chmod(foreign, 0o755);
+    const refused = await run(['serve', '--state-dir', foreign, base]);
+    expect(refused.code).toBe(1);
+    expect(refused.errors).toContain('--state-dir');
+    expect((await stat(foreign)).mode & 0o777).toBe(0o755);
+    expect(await readdir(foreign)).toEqual(['file']);
+  });
+
+  test('a token that is a folder stops serve with the next step', async () => {
+    const stateDir = join(base, 'token-folder');
+    await mkdir(join(stateDir, 'token'), { recursive: true });
+    await chmod(stateDir, 0o700);
+    const { code, errors } = await run(['serve', base], { stateDir });
+    expect(code).toBe(1);
+    expect(errors).toMatch(/error: Preparing the token .* failed: EISDIR.*--state-dir/);
+  });
+
+  test('SIGTERM while it starts ends it in good order', async () => {
+    const stateDir = join(base, 'starting');
+    // An engine that takes the connection and says nothing.
+    const asked = createDeferred<void>();
+    const silent = createServer(() => asked.resolve()).listen(join(base, 'silent.sock'));
+    const child = spawn(
+      process.execPath,
+      [MAIN, 'serve', '--docker-host', `unix://${join(base, 'silent.sock')}`, base],
+      {
+        env: environment(stateDir),
+        stdio: 'ignore',
+      },
+    );
+    daemons.push(child);
+    await asked.promise;
+    expect(await readdir(stateDir)).toContain('lock');
+    const { code, ms } = await end(child, 'SIGTERM');
+    silent.close();
+    expect(code).toBe(0);
+    expect(ms).toBeLessThan(5_000);
+    expect(await readdir(stateDir)).toEqual(['logs']);
+  });
+
   test('doctor finds the engine', async () => {
     const report = await json<{ findings: { check: string; verdict: string }[] }>(['doctor']);
     expect(report.findings.find(({ check }) => check === 'engine')?.verdict).toBe('ok');
     expect(report.findings.find(({ check }) => check === 'devcontainer CLI')?.verdict).toBe('ok');
     expect((await run(['doctor'], { env: { DOCKER_HOST: 'unix:///nonexistent.sock' } })).code).toBe(5);
+    expect((await run(['doctor'], { env: { AGENTCONTAINERS_DOCKER_HOST: 'unix:///nonexistent.sock' } })).code).toBe(5);
+    const env = { AGENTCONTAINERS_DOCKER_HOST: ENGINE, DOCKER_HOST: 'unix:///nonexistent.sock' };
+    expect((await run(['doctor'], { env })).code).toBe(0);
   });
 });
 
@@ -223,7 +280,7 @@ describe('with a daemon', () => {
 
   test('a second one on the same state directory is refused with the process of the first', async () => {
     const { code, errors } = await run(['serve', base]);
-    expect(code).toBe(1);
+    expect(code).toBe(4);
     expect(errors).toContain(`process ${started.daemon.pid}`);
   });
 
@@ -259,20 +316,116 @@ describe('with a daemon', () => {
     expect(shown.errors).toBe('oops\n');
 
     const text = `ä\r\n\u0000${'x'.repeat(200_000)}`;
-    const echoed = await run(['exec', name, '--', 'cat'], { stdin: text });
+    const echoed = await run(['exec', '-i', name, '--', 'cat'], { stdin: text });
     expect(echoed.code).toBe(0);
     expect(echoed.stdout.equals(Buffer.from(text))).toBe(true);
 
-    expect((await run(['exec', name, '--', '/no/such/program'])).code).toBe(127);
-    expect((await run(['exec', name, '--', '/etc/passwd'])).code).toBe(126);
+    const bytes = Buffer.from(Array.from({ length: 100_000 }, (_, i) => (i * 7) % 256));
+    const bytesBack = await run(['exec', '-i', name, '--', 'cat'], { stdin: bytes });
+    expect(bytesBack.stdout.equals(bytes)).toBe(true);
+
     expect((await run(['exec', name, '--', 'sh', '-c', 'kill -9 $$'])).code).toBe(137);
     expect((await run(['exec', '-e', 'A=1', '-w', '/tmp', name, '--', 'sh', '-c', 'echo $A $PWD'])).text).toBe(
       '1 /tmp\n',
     );
   });
 
+  test('a command that cannot start is told on standard error alone', async () => {
+    for (const [argv, code, reason] of [
+      [['/no/such/program'], 127, 'no such file'],
+      [['no-such-program'], 127, 'not found'],
+      [['/etc/passwd'], 126, 'permission denied'],
+    ] as const) {
+      const ended = await run(['exec', name, '--', ...argv]);
+      expect([ended.code, ended.text]).toEqual([code, '']);
+      expect(ended.errors).toMatch(new RegExp(`^error: Starting .* failed: .*${reason}`));
+    }
+    const nobody = await run(['exec', '-u', 'no-such-user', name, '--', 'true']);
+    expect([nobody.code, nobody.text]).toEqual([126, '']);
+    expect(nobody.errors).toContain('no-such-user');
+  });
+
+  test('a pipe that stays open holds up no command, and a file is passed on', async () => {
+    const child = spawn(
+      'sh',
+      // Opened for reading and writing, a pipe has no end.
+      [
+        '-c',
+        'mkfifo open && "$@" <>open',
+        'sh',
+        process.execPath,
+        MAIN,
+        'exec',
+        name,
+        '--',
+        'sh',
+        '-c',
+        'cat; echo ran',
+      ],
+      {
+        env: environment(join(base, 'state')),
+        cwd: base,
+        stdio: ['ignore', 'pipe', 'inherit'],
+      },
+    );
+    daemons.push(child);
+    let text = '';
+    child.stdout?.on('data', (chunk: Buffer) => (text += chunk.toString()));
+    await new Promise((resolve) => child.once('exit', resolve));
+    expect(text).toBe('ran\n');
+
+    const held = spawn(process.execPath, [MAIN, 'exec', name, '--', 'cat'], {
+      env: environment(join(base, 'state')),
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    daemons.push(held);
+    expect(await new Promise((resolve) => held.once('exit', resolve))).toBe(0);
+
+    await writeFile(join(base, 'notes'), 'from a file');
+    const read = spawn('sh', ['-c', '"$@" < notes', 'sh', process.execPath, MAIN, 'exec', name, '--', 'cat'], {
+      env: environment(join(base, 'state')),
+      cwd: base,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    daemons.push(read);
+    let passed = '';
+    read.stdout?.on('data', (chunk: Buffer) => (passed += chunk.toString()));
+    await new Promise((resolve) => read.once('close', resolve));
+    expect(passed).toBe('from a file');
+  });
+
+  test('output that cannot be written is one line on standard error', async () => {
+    const full = await new Promise<{ code: number; errors: string }>((resolve) => {
+      const options = { env: environment(join(base, 'state')) };
+      execFile(
+        'sh',
+        ['-c', '"$@" > /dev/full', 'sh', process.execPath, MAIN, 'list'],
+        options,
+        (error, _out, errors) => {
+          resolve({ code: typeof error?.code === 'number' ? error.code : 0, errors });
+        },
+      );
+    });
+    expect(full).toEqual({
+      code: 1,
+      errors: expect.stringMatching(/^error: Writing the output failed: ENOSPC[^\n]*\n$/),
+    });
+  });
+
+  test('doctor looks at the engine of the daemon first, whatever else is found', async () => {
+    const { text } = await run(['doctor', '--json'], { env: { DOCKER_HOST: 'unix:///nonexistent.sock' } });
+    const { ok, findings } = JSON.parse(text) as {
+      ok: boolean;
+      findings: { check: string; verdict: string; message: string }[];
+    };
+    const engines = findings.filter(({ check }) => check === 'engine');
+    expect(engines[0]).toMatchObject({ verdict: 'ok', message: expect.stringContaining('the daemon uses this one') });
+    expect([ok, engines[1]?.verdict]).toEqual([true, 'note']);
+    expect((await stat(join(base, 'state/daemon.json'))).mode & 0o777).toBe(0o600);
+  });
+
   test('standard input that does not fit is refused before anything runs', async () => {
-    const { code, errors } = await run(['exec', name, '--', 'cat'], { stdin: 'x'.repeat(1_100_000) });
+    const { code, errors } = await run(['exec', '-i', name, '--', 'cat'], { stdin: 'x'.repeat(1_100_000) });
     expect(code).toBe(2);
     expect(errors).toContain('1 MiB');
   });
@@ -340,6 +493,41 @@ describe('with a daemon', () => {
     await rm(two, { recursive: true });
   });
 
+  test('it goes on when whoever read what it says has gone', async () => {
+    const stateDir = join(base, 'unread');
+    const args = ['serve', '--log-level', 'debug', '--listen', 'off', '--update-interval', '200ms', base];
+    const shell = spawn(
+      'sh',
+      ['-c', '{ "$@" 2>&1; echo "ended with $?" >&2; } | head -n 3', 'sh', process.execPath, MAIN, ...args],
+      {
+        env: environment(stateDir),
+        stdio: ['ignore', 'pipe', 'pipe'],
+        detached: true,
+      },
+    );
+    // With all that it started, should this fail half way.
+    if (shell.pid !== undefined) backgroundPids.push(-shell.pid);
+    let last = '';
+    shell.stderr?.on('data', (chunk: Buffer) => (last += chunk.toString()));
+    const closed = new Promise((resolve) => shell.stderr?.once('close', resolve));
+    let shown = '';
+    await new Promise<void>((resolve) => {
+      shell.stdout?.on('data', (chunk: Buffer) => {
+        shown += chunk.toString();
+        if (shown.split('\n').length > 3) resolve();
+      });
+    });
+    // Each of these makes it log something that nobody reads.
+    const limit = performance.now() + 20_000;
+    while ((await run(['list'], { stateDir })).code !== 0 && performance.now() < limit);
+    for (let i = 0; i < 3; i++) expect((await run(['list'], { stateDir })).code).toBe(0);
+    const { pid } = JSON.parse(await readFile(join(stateDir, 'lock'), 'utf8')) as { pid: number };
+    process.kill(pid, 'SIGTERM');
+    await closed;
+    expect(last).toContain('ended with 0');
+    expect(await readdir(stateDir)).not.toContain('lock');
+  });
+
   test('a second signal ends it at once', async () => {
     const own = await serve(join(base, 'second'), ['--listen', 'off', base]);
     // Stopped, it takes both signals in one go; the first cannot have been through before the second.
@@ -381,14 +569,16 @@ describe('with a daemon', () => {
   });
 
   test('metrics and debug pages answer', async () => {
-    const page = async (url: string): Promise<string> => (await fetch(url)).text();
+    const token = (await readFile(join(base, 'state/token'), 'utf8')).trim();
+    const page = async (url: string, headers = {}): Promise<string> => (await fetch(url, { headers })).text();
     const metrics = await page(started.daemon.metrics);
     expect(metrics).toContain('agentcontainers_devcontainers{status="running"} 1');
     expect(metrics).toMatch(/agentcontainers_injections_total\{result="running"\} [1-9]/);
     expect(metrics).toMatch(/agentcontainers_operations_total\{kind="create",status="succeeded"\} [1-9]/);
-    const debug = await page(started.daemon.debug);
+    expect((await fetch(started.daemon.debug)).status).toBe(401);
+    const debug = await page(started.daemon.debug, { authorization: `Bearer ${token}` });
     expect(debug).toContain(folder);
-    expect(debug).not.toContain((await readFile(join(base, 'state/token'), 'utf8')).trim());
+    expect(debug).not.toContain(token);
   });
 
   test('SIGTERM ends it within 10 s; a new one knows the same id and the container runs on', async () => {

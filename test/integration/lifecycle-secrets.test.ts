@@ -140,12 +140,14 @@ it('the token of a sub-agent and what the daemon has in its environment come out
       async (path) => (await daemon?.ask(path))?.text,
     ),
   );
-  const debugPage = await (await fetch(daemon.debugUrl)).text();
+  const accessToken = (await readFile(join(stateDir, 'token'), 'utf8')).trim();
+  const debugPage = await (
+    await fetch(daemon.debugUrl, { headers: { authorization: `Bearer ${accessToken}` } })
+  ).text();
   await daemon.end('SIGTERM');
   const lines = [...(await commandLines.end())].join('\n');
   const files = (await filesBelow(root)).filter((path) => path !== join(stateDir, 'token'));
   const contents = await Promise.all(files.map(async (path) => `${path}\n${await readFile(path, 'utf8')}`));
-  const accessToken = (await readFile(join(stateDir, 'token'), 'utf8')).trim();
 
   // The secrets were in use, and the places hold what they must, so that nothing in them means something.
   expect(seen.registered).toBeGreaterThanOrEqual(1);

@@ -90,9 +90,11 @@ export interface LaunchRequest {
   readonly path: string;
   readonly user?: string | undefined;
   readonly workingDir: string;
-  /** Remote environment, then ours. Secrets are allowed here and nowhere else. */
+  /** The whole environment: remote, then the binary's, then ours. Secrets are allowed here and nowhere else. */
   readonly env: Readonly<Record<string, string>>;
-  /** Aborting this ends the process: asks, waits, drops. */
+  /** Takes what it writes, line by line, apart from heartbeats; bounded, and safe to show. */
+  readonly onOutput?: ((line: string) => void) | undefined;
+  /** Aborting this ends the process: asks, waits, kills. */
   readonly signal: AbortSignal;
 }
 
@@ -117,7 +119,7 @@ export interface SubAgentProcess {
   readonly version?: string | undefined;
   /** Settles once and never rejects. */
   readonly exited: Promise<SubAgentExit>;
-  /** Asks it to end, waits up to `graceMs`, then gives up. Idempotent. */
+  /** Asks it to end on stdin, by TERM after half of `graceMs`, and kills it with what it started after all of it. Idempotent. */
   stop(graceMs: number): Promise<void>;
 }
 

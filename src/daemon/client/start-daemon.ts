@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { open, readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { AgentContainersError, ERROR_FAMILIES, type ErrorCode } from '../../errors.ts';
+import { AgentContainersError, ERROR_FAMILIES, errorMessage, type ErrorCode } from '../../errors.ts';
 import type { CommandContext } from '../commands/context.ts';
 import { plainText } from '../output/plain-text.ts';
 import { createProgress } from '../output/progress.ts';
@@ -27,7 +27,14 @@ export async function startDaemon({ client, directory, output }: CommandContext,
   );
   const progress = createProgress(output, 'daemon');
   progress.phase('start');
-  const printed = await open(directory.daemonOutput, 'w', 0o600);
+  const printed = await open(directory.daemonOutput, 'w', 0o600).catch((error: unknown) => {
+    progress.end();
+    throw new AgentContainersError(
+      'state-unreadable',
+      `Starting the daemon failed: ${errorMessage(error)}. Make room or correct its rights, or give another --state-dir.`,
+      { cause: error },
+    );
+  });
   let exitCode: number | null | undefined;
   try {
     const child = spawn(process.execPath, [...process.execArgv, program, ...args], {

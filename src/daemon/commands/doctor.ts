@@ -1,5 +1,5 @@
 import { checkClients, checkNetworks } from '../doctor/check-clients.ts';
-import { checkEngine, type EngineFlags } from '../doctor/check-engine.ts';
+import { checkCli, checkEngines, type EngineFlags } from '../doctor/check-engine.ts';
 import { checkInotify, checkNode } from '../doctor/check-machine.ts';
 import { checkDaemon, checkStateDirectory } from '../doctor/check-state.ts';
 import type { Finding } from '../doctor/finding.ts';
@@ -19,8 +19,9 @@ export async function doctor(
   };
 
   add(checkNode(process.versions.node));
-  const engine = await checkEngine({ dockerHost: flags.dockerHost, dockerContext: flags.dockerContext });
+  const engine = await checkEngines(directory, client, flags);
   add(...engine.findings);
+  add(await checkCli(engine.address));
   add(...(await checkClients()));
   if (engine.address !== undefined) add(...(await checkNetworks(engine.address)));
   add(...(await checkInotify()));

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { conclude, execBytes, readStandardInput } from './exec.ts';
+import { conclude, execBytes, readsStandardInput, readStandardInput } from './exec.ts';
 
 const exit = { type: 'exit', code: null, signal: null, reason: 'exit', via: 'engine' } as const;
 const run = (line: Parameters<typeof conclude>[0]) => {
@@ -48,18 +48,29 @@ async function* source(...parts: Uint8Array[]) {
   yield* parts;
 }
 
-test('standard input is kept to the byte, also when a character is cut between chunks', async () => {
-  const bytes = Buffer.from('\ufeffaä\r\n\u0000');
-  expect(Buffer.from(await readStandardInput(source(bytes.subarray(0, 5), bytes.subarray(5))))).toEqual(bytes);
+test('standard input is kept to the byte, whether it is text or not', async () => {
+  const text = Buffer.from('\ufeffaä\r\n\u0000');
+  const bytes = Buffer.from([0xff, 0x00, 0x80]);
+  expect(await readStandardInput(source(text.subarray(0, 5), text.subarray(5)))).toEqual({ stdin: text.toString() });
+  expect(await readStandardInput(source(bytes))).toEqual({ stdin: '/wCA', stdin_encoding: 'base64' });
 });
 
-test('standard input beyond a request, or that is no text, is refused with a way out', async () => {
+test('standard input beyond a request is refused with a way out', async () => {
   await expect(readStandardInput(source(Buffer.alloc(1_048_577)))).rejects.toMatchObject({
     code: 'invalid-request',
     message: expect.stringContaining('1 MiB'),
+    details: { detail: expect.stringContaining('workspace folder') },
   });
-  await expect(readStandardInput(source(Buffer.from([0xff])))).rejects.toMatchObject({
-    code: 'invalid-request',
-    message: expect.stringContaining('UTF-8'),
-  });
+});
+
+const file = { isFile: () => true };
+const pipe = { isFile: () => false };
+test.each([
+  ['a file', undefined, file, true],
+  ['a pipe', undefined, pipe, false],
+  ['a pipe with -i', true, pipe, true],
+  ['a file with --no-stdin', false, file, false],
+  ['nothing that is open', undefined, undefined, false],
+])('of %s standard input is read only when that has an end, or when asked for', (_name, flag, stat, expected) => {
+  expect(readsStandardInput(flag, stat)).toBe(expected);
 });

@@ -1,5 +1,8 @@
+import { isUtf8 } from 'node:buffer';
+import { fstatSync, type Stats } from 'node:fs';
 import { constants } from 'node:os';
 import { AgentContainersError, errorMessage } from '../../errors.ts';
+import { LIMITS } from '../../http/limits.ts';
 import type { WireExecLine } from '../../http/wire-schemas.ts';
 import { connectionError } from '../client/client.ts';
 import { readLines } from '../client/server-sent-events.ts';
@@ -8,9 +11,6 @@ import { EXIT } from '../exit-codes.ts';
 import type { ExecFlags } from '../program.ts';
 import { type CommandContext, devcontainerPath, findDevcontainer, type LocationFlags } from './context.ts';
 
-/** What the daemon takes as one request, with everything in it. */
-const MAX_BODY_BYTES = 1024 * 1024;
-
 /** Runs the command, passes its output on byte by byte and returns its exit code. */
 export async function exec(
   { client, output }: CommandContext,
@@ -18,19 +18,29 @@ export async function exec(
   name: string,
   argv: readonly string[],
 ): Promise<number> {
+  // Commander leaves the separator in when it comes after the name.
+  const words = argv[0] === '--' ? argv.slice(1) : argv;
+  if ((words[0] ?? '').length > LIMITS.programChars) {
+    throw new AgentContainersError(
+      'invalid-request',
+      `Running the command failed: the name of the program has more than ${LIMITS.programChars} characters. Put what is long into its arguments.`,
+    );
+  }
   const timeout = flags.timeout === undefined ? undefined : readTimeout(flags.timeout);
   const { id } = await findDevcontainer(client, name);
-  const stdin = flags.stdin && !process.stdin.isTTY ? await readStandardInput(process.stdin) : undefined;
+  const input = readsStandardInput(flags.stdin, standardInput()) ? await readStandardInput(process.stdin) : {};
+  if (flags.stdin === undefined && standardInput()?.isFIFO() === true && process.stderr.isTTY) {
+    output.note('Standard input is a pipe and was not read; -i passes it on.');
+  }
   const body = {
-    // Commander leaves the separator in when it comes after the name.
-    argv: argv[0] === '--' ? argv.slice(1) : argv,
+    argv: words,
     ...(flags.workdir === undefined ? {} : { cwd: flags.workdir }),
     ...(flags.user === undefined ? {} : { user: flags.user }),
     ...(Object.keys(flags.env).length === 0 ? {} : { env: flags.env }),
     ...(timeout === undefined ? {} : { timeout_ms: timeout }),
-    ...(stdin === undefined ? {} : { stdin }),
+    ...input,
   };
-  if (Buffer.byteLength(JSON.stringify(body)) > MAX_BODY_BYTES) throw tooLarge();
+  if (Buffer.byteLength(JSON.stringify(body)) > LIMITS.bodyBytes) throw tooLarge();
 
   const response = await client.stream({ method: 'POST', path: devcontainerPath(id, '/exec'), body });
   try {
@@ -76,30 +86,39 @@ export function conclude(line: Extract<WireExecLine, { type: 'exit' }>, explain:
   return line.code === null || line.code === 0 ? EXIT.failed : line.code;
 }
 
-/** All of standard input as text. The request carries it as JSON, so it must be UTF-8 and fit into one request. */
-export async function readStandardInput(source: AsyncIterable<Uint8Array | string>): Promise<string> {
+/** A file has an end. A pipe may be one that whoever started us keeps open and never writes to: only if asked for. */
+export function readsStandardInput(flag: boolean | undefined, stdin: { isFile(): boolean } | undefined): boolean {
+  return flag ?? stdin?.isFile() ?? false;
+}
+
+function standardInput(): Stats | undefined {
+  try {
+    return fstatSync(0);
+  } catch {
+    return undefined;
+  }
+}
+
+/** All of standard input, for the request: as text where it is, else as base64. */
+export async function readStandardInput(
+  source: AsyncIterable<Uint8Array | string>,
+): Promise<{ readonly stdin: string; readonly stdin_encoding?: 'base64' }> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of source) {
     const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
     size += bytes.length;
-    if (size > MAX_BODY_BYTES) throw tooLarge();
+    if (size > LIMITS.bodyBytes) throw tooLarge();
     chunks.push(bytes);
   }
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Buffer.concat(chunks));
-  } catch (error) {
-    throw new AgentContainersError('invalid-request', 'Passing standard input on failed: it is not UTF-8 text.', {
-      cause: error,
-      details: { detail: 'Put the file into the workspace folder and name it there, or encode it with base64.' },
-    });
-  }
+  const all = Buffer.concat(chunks);
+  return isUtf8(all) ? { stdin: all.toString('utf8') } : { stdin: all.toString('base64'), stdin_encoding: 'base64' };
 }
 
 function tooLarge(): AgentContainersError {
   return new AgentContainersError(
     'invalid-request',
-    'Passing standard input on failed: with the command it is longer than 1 MiB.',
+    'Passing the command and its standard input on failed: together they are longer than 1 MiB.',
     {
       details: { detail: 'Put the file into the workspace folder and name it there.' },
     },

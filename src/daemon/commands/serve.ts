@@ -1,9 +1,10 @@
 import { setFlagsFromString } from 'node:v8';
-import { AgentContainersError } from '../../errors.ts';
+import { AgentContainersError, cancelled, errorMessage, isAgentContainersError } from '../../errors.ts';
+import { onBrokenOutput } from '../output/broken-output.ts';
 import type { Output } from '../output/output.ts';
 import type { ServeFlags } from '../serve-options.ts';
 import { createDaemonLog } from '../serve/log.ts';
-import { type DaemonReport, startDaemon } from '../serve/daemon.ts';
+import { type Daemon, type DaemonReport, startDaemon } from '../serve/daemon.ts';
 import { shutdownOnSignal } from '../serve/signals.ts';
 import { acquireInstanceLock } from '../state/instance-lock.ts';
 import { defaultStateDirectory, prepareStateDirectory } from '../state/state-directory.ts';
@@ -19,34 +20,58 @@ export async function serve(
 ): Promise<number> {
   // A burst of work makes the heap for young objects grow to 48 MB, and a process that is idle afterwards keeps it.
   setFlagsFromString('--semi-space-growth-factor=1');
+  // Whoever read what it says may leave.
+  onBrokenOutput('go on');
   const realRoots = await Promise.all((roots.length > 0 ? roots : ['.']).map(realRoot));
   await prepareStateDirectory(directory);
+
+  const stop = new AbortController();
+  let say = (message: string): void => output.note(message);
+  let starting: Promise<Daemon> | undefined;
+  // Before anything is begun that has to be ended.
+  const ended = shutdownOnSignal({
+    graceMs: GRACE_MS,
+    close: async () => {
+      stop.abort(cancelled('closing'));
+      const daemon = await starting?.catch(() => undefined);
+      await daemon?.close();
+    },
+    say: (message) => say(message),
+    exit: (code) => process.exit(code),
+  });
   const lock = await acquireInstanceLock(directory.lock);
-  const background = flags.background === true;
   try {
     const log = await createDaemonLog({
       level: flags.logLevel,
       file: flags.logFile,
       json: flags.logJson === true,
-      stderr: !background,
+      stderr: flags.background !== true,
     });
+    say = (message) => log.logger.warn({}, message);
     try {
-      const daemon = await startDaemon({ flags, roots: realRoots, directory, logger: log.logger });
-      log.logger.info({ ...daemon.report, link: undefined }, 'The daemon has started');
-      output.result({ daemon: daemon.report });
-      printReport(output, daemon.report);
-      return await shutdownOnSignal({
-        graceMs: GRACE_MS,
-        close: () => daemon.close(),
-        say: (message) => log.logger.warn({}, message),
-        exit: (code) => process.exit(code),
-      });
+      starting = startDaemon({ flags, roots: realRoots, directory, logger: log.logger, signal: stop.signal });
+      const { report } = await starting;
+      log.logger.info({ ...report, link: undefined }, 'The daemon has started');
+      output.result({ daemon: report });
+      printReport(output, report);
+      return await ended;
+    } catch (error) {
+      if (stop.signal.aborted) return await ended;
+      throw isAgentContainersError(error) ? error : startFailure(error);
     } finally {
       await log.close();
     }
   } finally {
     await lock.release();
   }
+}
+
+/** What nothing on the way has put into words. */
+function startFailure(error: unknown): AgentContainersError {
+  return new AgentContainersError('daemon-unreachable', `Starting the daemon failed: ${errorMessage(error)}.`, {
+    cause: error,
+    details: { detail: 'Put that right and start it again; `agentcontainers doctor` checks engine, disk and rights.' },
+  });
 }
 
 async function realRoot(root: string): Promise<string> {

@@ -1,12 +1,15 @@
 import { chmod, mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
-import { createDaemonClient } from '../client/client.ts';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { createDaemonClient, type DaemonClient } from '../client/client.ts';
 import { acquireInstanceLock } from '../state/instance-lock.ts';
+import { engineInUse, noteEngineInUse } from '../state/engine-in-use.ts';
 import { prepareStateDirectory, stateDirectoryAt } from '../state/state-directory.ts';
 import { checkClients, checkNetworks } from './check-clients.ts';
+import { checkEngines, type EngineFlags } from './check-engine.ts';
 import { checkInotify, checkNode } from './check-machine.ts';
+import { fail, ok } from './finding.ts';
 import { checkDaemon, checkStateDirectory } from './check-state.ts';
 
 test.each([
@@ -91,4 +94,66 @@ test('a daemon that holds the directory but does not answer is a warning', async
     message: expect.stringContaining(String(process.pid)),
   });
   await lock.release();
+});
+
+test('what the daemon uses is known while it runs, for the owner alone, and only then', async () => {
+  const directory = stateDirectoryAt(await temporary());
+  const lock = await acquireInstanceLock(directory.lock);
+  const note = await noteEngineInUse(directory, { engine: 'unix:///engine.sock' });
+  expect((await stat(directory.daemonNote)).mode & 0o777).toBe(0o600);
+  expect(await engineInUse(directory)).toEqual({ engine: 'unix:///engine.sock' });
+  await lock.release();
+  // Left behind by a daemon that was killed, it says nothing.
+  expect(await engineInUse(directory)).toBeUndefined();
+  await note.remove();
+  await expect(stat(directory.daemonNote)).rejects.toThrow('ENOENT');
+});
+
+describe('the engine of the daemon', () => {
+  const found =
+    (answering: readonly string[], search: string) =>
+    async ({ dockerHost = search }: EngineFlags) =>
+      answering.includes(dockerHost)
+        ? { findings: [ok('engine', dockerHost)], address: dockerHost }
+        : { findings: [fail('engine', dockerHost, 'Start it.')], address: undefined };
+
+  async function check(answering: readonly string[], flags: EngineFlags, runs = true) {
+    const directory = stateDirectoryAt(await temporary());
+    const lock = await acquireInstanceLock(directory.lock);
+    await noteEngineInUse(directory, { engine: 'unix:///used' });
+    const client = { answers: async () => runs } as unknown as DaemonClient;
+    const { findings, address } = await checkEngines(directory, client, flags, found(answering, 'unix:///search'));
+    await lock.release();
+    return { address, shown: findings.map(({ verdict, message }) => `${verdict} ${message}`) };
+  }
+
+  test('is looked at first, and what a search leads to is no failure beside it', async () => {
+    expect(await check(['unix:///used'], {})).toEqual({
+      address: 'unix:///used',
+      shown: [
+        'ok unix:///used (the daemon uses this one)',
+        'note unix:///search (a daemon that is started now would use this one)',
+      ],
+    });
+  });
+
+  test('is looked at once when the search leads to it', async () => {
+    expect((await check(['unix:///used'], { dockerHost: 'unix:///used' })).shown).toEqual([
+      'ok unix:///used (the daemon uses this one)',
+    ]);
+  });
+
+  test('that does not answer fails, also when another one does', async () => {
+    const { address, shown } = await check(['unix:///search'], {});
+    expect(address).toBe('unix:///search');
+    expect(shown[0]).toBe('fail unix:///used (the daemon uses this one)');
+  });
+
+  test('does not hide that the one that was asked for does not answer', async () => {
+    expect((await check(['unix:///used'], { dockerHost: 'unix:///asked' })).shown[1]).toMatch(/^fail unix:...asked/);
+  });
+
+  test('says nothing when no daemon answers', async () => {
+    expect((await check(['unix:///search'], {}, false)).shown).toEqual(['ok unix:///search']);
+  });
 });

@@ -3,11 +3,11 @@ import type { Server } from 'node:http';
 import { createDevcontainerCli } from '../../devcontainercli/devcontainer-cli.ts';
 import { createDockerEngine } from '../../engine/docker-engine.ts';
 import { systemClock } from '../../clock/system-clock.ts';
-import { AgentContainersError } from '../../errors.ts';
-import { assertBindAllowed, type ContainersApp, createApp } from '../../http/index.ts';
+import { AgentContainersError, errorMessage } from '../../errors.ts';
+import { type AppServerOptions, assertBindAllowed, type ContainersApp, createApp } from '../../http/index.ts';
 import { createAgentContainers } from '../../index.ts';
 import type { AgentContainersOptions } from '../../agentcontainers/options.ts';
-import type { EngineInfo } from '../../agentcontainers/ports.ts';
+import type { EngineInfo, StateStorage } from '../../agentcontainers/ports.ts';
 import type { Logger } from '../../logger.ts';
 import { createHttpSubAgentClient } from '../../subagent/http-client.ts';
 import { loadSubAgentProvider } from '../../subagent/load-provider.ts';
@@ -18,6 +18,7 @@ import type { ServeFlags } from '../serve-options.ts';
 import { loadAccessToken } from '../state/access-token.ts';
 import { createLogFiles } from '../state/log-files.ts';
 import type { StateDirectory } from '../state/state-directory.ts';
+import { noteEngineInUse } from '../state/engine-in-use.ts';
 import { createStateStorage } from '../state/state-storage.ts';
 import { listenOnSocket, listenOnTcp } from './listen.ts';
 import { createDebugServer, createMetricsServer } from './inspection-servers.ts';
@@ -32,6 +33,8 @@ export interface DaemonSettings {
   /** Prepared and locked by the caller. */
   readonly directory: StateDirectory;
   readonly logger: Logger;
+  /** Ends the start: what was begun by then is ended, and the start rejects with the signal's reason. */
+  readonly signal: AbortSignal;
 }
 
 /** What a daemon says of itself when it has started. */
@@ -58,12 +61,16 @@ export interface Daemon {
 }
 
 /** Puts the library, its HTTP side and the state directory together. What was begun is ended when a later step fails. */
-export async function startDaemon({ flags, roots, directory, logger }: DaemonSettings): Promise<Daemon> {
+export async function startDaemon({ flags, roots, directory, logger, signal }: DaemonSettings): Promise<Daemon> {
   assertListenAllowed(flags);
   const ends: (() => Promise<unknown>)[] = [];
   let closing: Promise<void> | undefined;
   const close = (): Promise<void> => (closing ??= endAll(ends, logger));
+  const endEarly = (): void => void close();
   try {
+    signal.throwIfAborted();
+    // First of all: with a state that cannot be read there is no daemon, since it could not write any either.
+    const storage = await readOnce(createStateStorage(directory.state, logger));
     const engine = createDockerEngine({
       dockerHost: flags.dockerHost,
       dockerContext: flags.dockerContext,
@@ -71,9 +78,9 @@ export async function startDaemon({ flags, roots, directory, logger }: DaemonSet
       logger,
     });
     ends.push(() => engine.close());
-    const signal = AbortSignal.timeout(ENGINE_TIMEOUT_MS);
-    const info = await engine.info(signal);
-    const address = await engine.address(signal);
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(ENGINE_TIMEOUT_MS)]);
+    const info = await engine.info(limit);
+    const address = await engine.address(limit);
 
     const metrics = createMetrics();
     const logSink = createLogFiles(directory.logs, { logger });
@@ -85,7 +92,7 @@ export async function startDaemon({ flags, roots, directory, logger }: DaemonSet
       logSink,
       engine: metrics.countPasses(engine),
       cli: createDevcontainerCli({ dockerHost: (aborted) => engine.address(aborted), clock: systemClock, logger }),
-      storage: createStateStorage(directory.state, logger),
+      storage,
       updateIntervalMs: flags.updateInterval,
       adopt: flags.adopt,
       roots,
@@ -95,11 +102,12 @@ export async function startDaemon({ flags, roots, directory, logger }: DaemonSet
     const unobserve = metrics.observe(api);
     ends.push(async () => unobserve());
 
+    const token = await loadAccessToken(directory.token);
     const app = createApp(api, {
       clock: systemClock,
       logger,
       allowedHosts: flags.allowRemote,
-      ...(flags.listen === 'off' ? {} : { token: await loadAccessToken(directory.token) }),
+      token,
     });
     ends.push(() => app.close());
     await listenOnSocket(app.createServer({ trust: 'socket' }), directory.socket);
@@ -118,9 +126,14 @@ export async function startDaemon({ flags, roots, directory, logger }: DaemonSet
       return `http://${formatAddress(await listenOnTcp(server, where))}`;
     };
     const metricsUrl = await inspect(createMetricsServer(metrics), flags.metricsAddress);
-    const debugUrl = await inspect(createDebugServer(api, about), flags.debugAddress);
+    const debugUrl = await inspect(createDebugServer(api, about, token), flags.debugAddress);
 
+    signal.throwIfAborted();
+    signal.addEventListener('abort', endEarly);
     await api.start();
+    signal.throwIfAborted();
+    const note = await noteEngineInUse(directory, { engine: address, context: flags.dockerContext });
+    ends.push(() => note.remove());
     const report: DaemonReport = {
       ...about,
       engine: { ...info, address },
@@ -132,8 +145,18 @@ export async function startDaemon({ flags, roots, directory, logger }: DaemonSet
     return { report, close };
   } catch (error) {
     await close();
+    // What was under way ends with errors of its own.
+    signal.throwIfAborted();
     throw error;
+  } finally {
+    signal.removeEventListener('abort', endEarly);
   }
+}
+
+/** Reads the state now, and gives the library what was read: a damaged file is set aside and said so only once. */
+async function readOnce(storage: StateStorage): Promise<StateStorage> {
+  const state = await storage.load();
+  return { load: () => Promise.resolve(state), save: (next) => storage.save(next) };
 }
 
 async function subAgentOptions(flags: ServeFlags, logger: Logger): Promise<AgentContainersOptions> {
@@ -158,9 +181,21 @@ async function serveTcp(app: ContainersApp, flags: ServeFlags, where: ListenAddr
     flags.tlsCert === undefined || flags.tlsKey === undefined
       ? undefined
       : { cert: await readPem(flags.tlsCert), key: await readPem(flags.tlsKey) };
-  const bound = await listenOnTcp(app.createServer({ trust: 'token', tls }), where);
+  const bound = await listenOnTcp(createTcpServer(app, tls), where);
   const host = isLoopback(bound.host) ? formatAddress(bound) : `${flags.allowRemote[0] ?? bound.host}:${bound.port}`;
   return `${tls === undefined ? 'http' : 'https'}://${host}`;
+}
+
+function createTcpServer(app: ContainersApp, tls: AppServerOptions['tls']): Server {
+  try {
+    return app.createServer({ trust: 'token', tls });
+  } catch (error) {
+    throw new AgentContainersError(
+      'invalid-request',
+      `Setting up TLS failed: ${errorMessage(error)}. Give a certificate and its own private key, both as PEM files.`,
+      { cause: error },
+    );
+  }
 }
 
 async function readPem(file: string): Promise<Buffer> {
@@ -191,7 +226,7 @@ function assertListenAllowed(flags: ServeFlags): void {
     if (address !== undefined && !isLoopback(address.host)) {
       throw new AgentContainersError(
         'invalid-request',
-        `Listening on ${formatAddress(address)} failed: ${name} has no password, so it is for loopback only. Use 127.0.0.1.`,
+        `Listening on ${formatAddress(address)} failed: ${name} is for loopback only. Use 127.0.0.1.`,
       );
     }
   }

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import type { AgentContainers, Devcontainer, ListResult } from '../../agentcontainers/api.ts';
 import type { ContainerEngine } from '../../agentcontainers/ports.ts';
-import { createMetricsServer } from './inspection-servers.ts';
+import { createDebugServer, createMetricsServer } from './inspection-servers.ts';
 import { createMetrics, createTransitions } from './metrics.ts';
 
 function list(...entries: Partial<Devcontainer>[]): ListResult {
@@ -67,6 +67,27 @@ test('passes, entries by status and event-loop lag are exposed', async () => {
   expect(text).toContain('agentcontainers_devcontainers{status="error"} 0');
   expect(text).toContain('agentcontainers_operations_total{kind="create",status="succeeded"} 1');
   expect(text).toContain('nodejs_eventloop_lag_seconds');
+});
+
+test('the debug page needs the token, and a loopback name', async () => {
+  const token = 'a'.repeat(43);
+  const api = { list: async () => list({ name: 'web' }) } as unknown as AgentContainers;
+  const server = createDebugServer(api, {}, token);
+  onTestFinished(() => void server.close());
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const status = (headers: Record<string, string>) =>
+    new Promise<number | undefined>((resolve) => {
+      get({ port, path: '/debug', headers, agent: false }, (response) => {
+        response.resume();
+        resolve(response.statusCode);
+      });
+    });
+  const shown = { authorization: `Bearer ${token}` };
+  expect(await status({ host: 'localhost', ...shown })).toBe(200);
+  expect(await status({ host: 'localhost' })).toBe(401);
+  expect(await status({ host: 'localhost', authorization: `Bearer ${'b'.repeat(43)}` })).toBe(401);
+  expect(await status({ host: 'evil.example', ...shown })).toBe(403);
 });
 
 test('the metrics page answers only under a loopback name', async () => {

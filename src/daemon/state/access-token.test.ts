@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -24,6 +24,13 @@ test('a token that others could have read is replaced', async () => {
   await chmod(file, 0o644);
   expect(await loadAccessToken(file)).not.toBe(token);
   expect((await stat(file)).mode & 0o777).toBe(0o600);
+});
+
+test('a token that cannot be read or written says why and what to do', async () => {
+  await mkdir(file);
+  const error = { code: 'state-unreadable', message: expect.stringMatching(/token failed: .*--state-dir/) };
+  await expect(loadAccessToken(file)).rejects.toMatchObject(error);
+  await expect(loadAccessToken(join(directory, 'gone', 'token'))).rejects.toMatchObject(error);
 });
 
 test('a damaged token is replaced', async () => {

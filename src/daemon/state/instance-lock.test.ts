@@ -1,7 +1,9 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
 import { acquireInstanceLock, lockHolder } from './instance-lock.ts';
 import { identityOf, isAlive, type ProcessTable, systemProcessTable } from './process-identity.ts';
 
@@ -83,6 +85,32 @@ test('the real process table knows this process and no process beyond the last i
   expect(isAlive(own)).toBe(true);
   expect(isAlive({ ...own, startTime: 'another' })).toBe(false);
   expect(systemProcessTable.startTime(2 ** 22 + 1)).toBeUndefined();
+});
+
+test.skipIf(process.platform !== 'linux')(
+  'a process that has ended counts as gone, also while its parent has not noticed',
+  async () => {
+    // The shell becomes a program that does not know of the child that it had.
+    const parent = spawn('sh', ['-c', 'sh -c "echo \\$\\$; exec sleep 60" & exec sleep 60'], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    onTestFinished(() => void parent.kill('SIGKILL'));
+    const [line] = (await once(parent.stdout, 'data')) as [Buffer];
+    const pid = Number(line.toString());
+    const identity = identityOf(pid);
+    expect(isAlive(identity)).toBe(true);
+    process.kill(pid, 'SIGKILL');
+    await expect.poll(() => readFile(`/proc/${pid}/stat`, 'utf8')).toMatch(/\) [ZX] /);
+    expect(isAlive(identity)).toBe(false);
+  },
+);
+
+test('a lock that cannot be written says why and what to do', async () => {
+  const gone = join(directory, 'gone', 'lock');
+  await expect(acquireInstanceLock(gone)).rejects.toMatchObject({
+    code: 'state-unreadable',
+    message: expect.stringMatching(/^Taking the lock .*gone.lock failed: ENOENT.*--state-dir/),
+  });
 });
 
 test('a take-over that was killed half way holds up nobody', async () => {

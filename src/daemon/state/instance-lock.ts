@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { access, link, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { z } from 'zod';
-import { AgentContainersError, isAgentContainersError } from '../../errors.ts';
+import { AgentContainersError, errorMessage, isAgentContainersError } from '../../errors.ts';
 import {
   identityOf,
   isAlive,
@@ -26,7 +26,8 @@ export interface InstanceLock {
 
 /**
  * Takes the state directory for this process. A lock whose process is gone (killed, or from before a reboot, or its id
- * given to another process since) is taken over. `state-locked` when another daemon holds it.
+ * given to another process since) is taken over. `state-locked` when another daemon holds it, `state-unreadable` when it
+ * cannot be written.
  *
  * What must hold: the file appears by `link` and is replaced by `rename`, so nobody ever reads half a lock and there is
  * no moment without one; a stale lock is replaced only by who holds the lock `<path>.takeover` and has found it stale
@@ -38,7 +39,16 @@ export async function acquireInstanceLock(
 ): Promise<InstanceLock> {
   const { pid = process.pid, table = systemProcessTable } = options;
   const holder: Holder = { ...identityOf(pid, table), nonce: randomUUID() };
-  await acquire(path, holder, table, 0);
+  try {
+    await acquire(path, holder, table, 0);
+  } catch (error) {
+    if (isAgentContainersError(error)) throw error;
+    throw new AgentContainersError(
+      'state-unreadable',
+      `Taking the lock ${path} failed: ${errorMessage(error)}. Make room or correct its rights, or give another --state-dir.`,
+      { cause: error },
+    );
+  }
   return { holder, release: () => release(path, holder.nonce) };
 }
 

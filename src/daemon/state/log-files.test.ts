@@ -121,9 +121,22 @@ test('text that cannot be written is dropped with one warning, and writing goes 
   expect((await readAll(logs, 'a')).text).toBe('kept');
 });
 
-test.each(['', '../x', 'a/b', 'a.b', 'x'.repeat(129)])('%j is no id', (id) => {
-  expect(() => create().append(id, 'x')).toThrow(TypeError);
-});
+test.each(['', '../x', 'a/b', 'a.b', 'x'.repeat(129)])(
+  '%j is the id of nothing: it has no log and gets none',
+  async (id) => {
+    const warnings: string[] = [];
+    const logs = createLogFiles(join(directory, 'logs'), {
+      logger: { ...silentLogger, warn: (_, message) => warnings.push(message) },
+    });
+    logs.append(id, 'x');
+    await logs.flush();
+    expect(await logs.size(id)).toBe(0);
+    expect(await readAll(logs, id)).toEqual({ chunks: [], text: '' });
+    await logs.remove(id);
+    expect(await readdir(directory)).toEqual([]);
+    expect(warnings).toHaveLength(1);
+  },
+);
 
 propertyTest.prop(
   [

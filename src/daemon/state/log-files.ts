@@ -132,15 +132,21 @@ export function createLogFiles(directory: string, options: LogFilesOptions): Log
 
   return {
     async size(id) {
-      checkId(id);
+      if (!isId(id)) return 0;
       await settled(id);
       const last = (await openLog(id)).segments.at(-1);
       return last === undefined ? 0 : last.start + last.size;
     },
 
     append(id, text) {
-      checkId(id);
       if (text === '') return;
+      if (!isId(id)) {
+        logger.warn(
+          {},
+          `Writing a devcontainer log failed: ${JSON.stringify(id.slice(0, 200))} is no id. Its text is lost.`,
+        );
+        return;
+      }
       const waiting = pending.get(id);
       if (waiting !== undefined) {
         waiting.push(text);
@@ -151,14 +157,14 @@ export function createLogFiles(directory: string, options: LogFilesOptions): Log
     },
 
     async *read(id, query) {
-      checkId(id);
+      if (!isId(id)) return;
       await settled(id);
       if (query.signal.aborted) return;
       yield* createSegmentReader(await openLog(id), query);
     },
 
     async remove(id) {
-      checkId(id);
+      if (!isId(id)) return;
       await inTurn(id, async () => {
         const log = await openLog(id);
         logs.delete(id);
@@ -176,8 +182,9 @@ export function createLogFiles(directory: string, options: LogFilesOptions): Log
   };
 }
 
-function checkId(id: string): void {
-  if (!ID.test(id)) throw new TypeError(`Not the id of a devcontainer: ${JSON.stringify(id.slice(0, 200))}`);
+/** Ids become names of files. What can be none is the id of no devcontainer, and has no log. */
+function isId(id: string): boolean {
+  return ID.test(id);
 }
 
 /** The last position up to `end` at which no UTF-8 character is cut in two. */

@@ -13,7 +13,7 @@ export interface ProcessIdentity {
 
 export interface ProcessTable {
   bootId(): string;
-  /** `undefined` when there is no such process. */
+  /** `undefined` when there is no such process, or it has ended and its parent has not taken note of that yet. */
   startTime(pid: number): string | undefined;
 }
 
@@ -32,21 +32,28 @@ export const systemProcessTable: ProcessTable = {
     try {
       // The command name, in parentheses, may contain anything: count fields after the last parenthesis.
       const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-      return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+      return hasEnded(fields[0]) ? undefined : fields[19];
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT' && process.platform === 'linux') return undefined;
     }
     try {
-      const text = execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], {
+      const text = execFileSync('ps', ['-o', 'stat=', '-o', 'lstart=', '-p', String(pid)], {
         encoding: 'utf8',
         timeout: 5_000,
       }).trim();
-      return text === '' ? undefined : text;
+      const [, state, start] = /^(\S+)\s+(.+)$/.exec(text) ?? [];
+      return hasEnded(state) ? undefined : start;
     } catch {
       return undefined;
     }
   },
 };
+
+/** Zombies, and what is on the way out. */
+function hasEnded(state: string | undefined): boolean {
+  return state === undefined || /^[ZXx]/.test(state);
+}
 
 export function identityOf(pid: number, table: ProcessTable = systemProcessTable): ProcessIdentity {
   return { pid, bootId: table.bootId(), startTime: table.startTime(pid) ?? 'unknown' };

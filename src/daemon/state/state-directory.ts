@@ -1,4 +1,4 @@
-import { chmod, lstat, mkdir } from 'node:fs/promises';
+import { chmod, mkdir, readdir, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import { AgentContainersError, errorMessage } from '../../errors.ts';
@@ -19,6 +19,8 @@ export interface StateDirectory {
   readonly daemonLog: string;
   /** What such a daemon printed before its log was open. */
   readonly daemonOutput: string;
+  /** What a running daemon works with; see `engineInUse`. */
+  readonly daemonNote: string;
 }
 
 /** Longest path of a Unix socket that every supported system takes (macOS: 104 bytes with the final zero). */
@@ -43,12 +45,14 @@ export function stateDirectoryAt(path: string, socket?: string): StateDirectory 
     lock: join(root, 'lock'),
     daemonLog: join(root, 'daemon.log'),
     daemonOutput: join(root, 'daemon.out'),
+    daemonNote: join(root, 'daemon.json'),
   };
 }
 
 /**
- * Makes the directory (0700), or takes the rights of others away from one that exists. Refuses one that belongs to
- * another user, since whoever owns it could exchange the token and the socket.
+ * Makes the directory (0700), or takes one that is this user's alone, or empty. Refuses one that belongs to another user
+ * or can be changed by others, who could exchange the token and the socket, and one in which others may read what is
+ * there: it has another use, so its rights are not ours to take away.
  */
 export async function prepareStateDirectory(directory: StateDirectory): Promise<void> {
   if (Buffer.byteLength(directory.socket) > MAX_SOCKET_PATH) {
@@ -58,11 +62,8 @@ export async function prepareStateDirectory(directory: StateDirectory): Promise<
     );
   }
   try {
-    await mkdir(directory.path, { recursive: true, mode: 0o700 });
-    const stat = await lstat(directory.path);
-    const uid = process.getuid?.();
-    if (uid !== undefined && stat.uid !== uid && uid !== 0) throw new Error('it belongs to another user');
-    if (!stat.isSymbolicLink() && (stat.mode & 0o077) !== 0) await chmod(directory.path, 0o700);
+    const made = await mkdir(directory.path, { recursive: true, mode: 0o700 });
+    if (made === undefined) await claimExisting(directory.path);
     await mkdir(directory.logs, { recursive: true, mode: 0o700 });
   } catch (error) {
     throw new AgentContainersError(
@@ -71,4 +72,21 @@ export async function prepareStateDirectory(directory: StateDirectory): Promise<
       { cause: error },
     );
   }
+}
+
+const OTHERS = 0o077;
+/** Everybody may write, or the sticky bit says that many do: a place like /tmp, also when it is empty now. */
+const SHARED = 0o1002;
+
+async function claimExisting(path: string): Promise<void> {
+  const { uid, mode } = await stat(path);
+  if (process.getuid !== undefined && uid !== process.getuid()) throw new Error('it belongs to another user');
+  if ((mode & OTHERS) === 0) return;
+  if ((mode & SHARED) === 0 && (await readdir(path)).length === 0) {
+    await chmod(path, 0o700);
+    return;
+  }
+  throw new Error(
+    `it is open to others. If it is agentcontainers' own, take their rights away with \`chmod 700 ${path}\``,
+  );
 }

@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -87,6 +87,22 @@ test('saves that overlap are written in order, and the file is whole at any time
   await Promise.all(states.map((state) => to.save(state)));
   expect((await to.load())?.entries[0]?.id).toBe('e19');
   expect(await readdir(directory)).toEqual(['state.json']);
+});
+
+test('a file that cannot be read stops the start', async () => {
+  await mkdir(file);
+  await expect(storage().load()).rejects.toMatchObject({
+    code: 'state-unreadable',
+    message: expect.stringMatching(/^Reading the state .* failed: EISDIR/),
+  });
+});
+
+test('a damaged file that cannot be set aside stops the start', async () => {
+  await writeFile(file, 'x');
+  // Its new name is taken by something that a file cannot replace.
+  await mkdir(join(directory, ASIDE));
+  await expect(storage().load()).rejects.toMatchObject({ code: 'state-unreadable' });
+  expect(await readFile(file, 'utf8')).toBe('x');
 });
 
 test('a save that fails says why and leaves the next one free to succeed', async () => {

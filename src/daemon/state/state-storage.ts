@@ -18,9 +18,18 @@ export function createStateStorage(file: string, logger: Logger, now: () => numb
 
   const asideName = (): string => `${file}.damaged-${new Date(now()).toISOString().replaceAll(':', '-')}`;
 
+  const unreadable = (reason: string, cause: unknown): AgentContainersError =>
+    new AgentContainersError(
+      'state-unreadable',
+      `Reading the state ${file} failed: ${reason}. Make room, correct its rights, or move it away.`,
+      { cause },
+    );
+
   const setAside = async (reason: string): Promise<undefined> => {
     const aside = asideName();
-    await rename(file, aside);
+    await rename(file, aside).catch((error: unknown) => {
+      throw unreadable(`${reason}, and it cannot be set aside: ${errorMessage(error)}`, error);
+    });
     logger.warn(
       { file, aside },
       `Reading the state failed: ${reason}. The file was set aside as ${aside}. ${NEXT_STEP}`,
@@ -34,11 +43,7 @@ export function createStateStorage(file: string, logger: Logger, now: () => numb
       content = await readFile(file, 'utf8');
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-      throw new AgentContainersError(
-        'state-unreadable',
-        `Reading the state ${file} failed: ${errorMessage(error)}. Correct its rights, or move it away.`,
-        { cause: error },
-      );
+      throw unreadable(errorMessage(error), error);
     }
     let json: unknown;
     try {
@@ -59,7 +64,9 @@ export function createStateStorage(file: string, logger: Logger, now: () => numb
     const dropped = snapshot.data.entries.length + snapshot.data.operations.length - entries.length - operations.length;
     if (dropped > 0) {
       const aside = asideName();
-      await copyFile(file, aside);
+      await copyFile(file, aside).catch((error: unknown) => {
+        throw unreadable(`${dropped} damaged record(s) cannot be set aside: ${errorMessage(error)}`, error);
+      });
       logger.warn(
         { file, aside, dropped },
         `Reading the state failed in part: ${dropped} damaged record(s) were left out. A copy was set aside as ${aside}. ${NEXT_STEP}`,

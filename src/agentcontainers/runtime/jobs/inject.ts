@@ -136,6 +136,7 @@ async function launch(
         AGENTCONTAINERS_WORKSPACE: run.spec.directory,
         ...(rt.options.subAgentUrl === undefined ? {} : { AGENTCONTAINERS_URL: rt.options.subAgentUrl }),
       },
+      onOutput: (line) => rt.ports.logSink.append(id, `sub-agent: ${line}\n`),
       signal: scope.signal,
     });
     rt.supervision.add(jobId, { id, process, scope });
