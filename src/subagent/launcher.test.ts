@@ -370,6 +370,21 @@ describe('launch', () => {
     expect((await deliver(one)).way).toBe('exec-stdin');
   });
 
+  it('hands on what the process writes, without heartbeats, escape sequences and the token', async () => {
+    plays(async (exec) => {
+      exec.stdout(`beat 1\n\u001b[31mworking\u001b[0m with ${TOKEN}\n`);
+      exec.stderr('a warning\n');
+      for await (const text of exec.stdin) if (text.includes('stop')) break;
+      return 0;
+    });
+    const lines: string[] = [];
+    const heartbeat = { line: 'beat ', timeoutMs: 60_000 };
+    const launched = await launch({ ...READY, heartbeat }, { onOutput: (line) => lines.push(line) });
+    await clock.settle();
+    await launched.stop(1_000);
+    expect(lines.toSorted()).toEqual(['a warning', 'hello', 'ready 1.2.3 pid=7', 'working with [redacted]']);
+  });
+
   it('answers heartbeats and ends a process whose heartbeats stay away, with one timer', async () => {
     const answers: string[] = [];
     let exec: ScriptedExec | undefined;

@@ -54,3 +54,12 @@ test('a hook that failed stays shown over a restart, until another container tak
   expect((await only()).error).toBeUndefined();
   await end();
 });
+
+test('what a sub-agent writes is in the log of its devcontainer', async () => {
+  const { world, api, id, containerId, end } = await beginWithApp();
+  world.subAgentLauncher.running(containerId)[0]?.request.onOutput?.('thinking about it');
+  let text = '';
+  for await (const chunk of api.logs(id)) text += chunk.text;
+  expect(text).toBe('sub-agent: thinking about it\n');
+  await end();
+});
