@@ -31,11 +31,26 @@ function printList(output: Output, { devcontainers, warnings }: WireList): void 
   } else {
     const rows = devcontainers.map((entry) => devcontainerRow(entry, output));
     for (const line of renderTable(COLUMNS, rows, output.width, output.colors.bold)) output.line(line);
-    for (const { name, error } of devcontainers) {
-      if (error !== undefined) output.line(`${output.colors.red('!')} ${plainText(name)}: ${plainText(error)}`);
+    for (const entry of devcontainers) {
+      for (const trouble of troublesOf(entry)) {
+        output.line(`${output.colors.red('!')} ${plainText(entry.name)}: ${plainText(trouble)}`);
+      }
+    }
+    const seen = devcontainers.filter(({ level }) => level === 'seen').map(({ name }) => plainText(name));
+    if (seen.length > 0) {
+      output.note(
+        `Only listed, since they lie under no root: ${seen.join(', ')}. Adopt one: agentcontainers up <folder>`,
+      );
     }
   }
   for (const warning of warnings ?? []) output.note(`${output.errorColors.yellow('warning:')} ${plainText(warning)}`);
+}
+
+function troublesOf({ error, config_error: config, config_path: path }: WireDevcontainer): string[] {
+  return [
+    ...(error === undefined ? [] : [error]),
+    ...(config === undefined ? [] : [`${path}:${config.line}:${config.column}: ${config.message}`]),
+  ];
 }
 
 function devcontainerRow(entry: WireDevcontainer, output: Output): (string | TableCell)[] {
