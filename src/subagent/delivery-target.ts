@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { ContainerEngine, SubAgentBinary } from '../agentcontainers/ports.ts';
 import type { Clock } from '../clock/clock.ts';
 import { AgentContainersError, errorMessage, isAgentContainersError } from '../errors.ts';
@@ -5,6 +6,10 @@ import type { BinaryContent } from './binary-contents.ts';
 import type { LauncherLimits } from './limits.ts';
 import { plainLine } from '../text/plain-text.ts';
 import { failureReason, runCommand } from './run-command.ts';
+import { RUN_ID_VARIABLE, signalProcesses } from './signal-processes.ts';
+
+/** For the shell that kills a version call which does not end. */
+const KILL_TIMEOUT_MS = 3_000;
 
 /** One delivery: what goes where, and what it takes to get it there. */
 export interface DeliveryTarget {
@@ -51,8 +56,26 @@ export function deliveryFailed(
 export async function verifyRuns(target: DeliveryTarget, path: string): Promise<StepOutcome> {
   const { engine, clock, binary, user, containerId, limits } = target;
   const argv = [path, ...(binary.versionArgs ?? ['--version'])];
-  const spec = { containerId, argv, user, timeoutMs: limits.commandTimeoutMs };
-  const result = await runCommand(engine, clock, spec, target.signal);
+  const runId = randomBytes(16).toString('hex');
+  const env = [`${RUN_ID_VARIABLE}=${runId}`];
+  const spec = { containerId, argv, user, env, timeoutMs: limits.commandTimeoutMs };
+  const result = await runCommand(engine, clock, spec, target.signal).catch(async (error: unknown) => {
+    const isTimeout = isAgentContainersError(error, 'timeout');
+    if (!isTimeout && !target.signal.aborted) throw error;
+    // Dropping its stream does not end it.
+    const abort = new AbortController().signal;
+    await signalProcesses(engine, clock, {
+      containerId,
+      runId,
+      user,
+      signal: 'KILL',
+      timeoutMs: KILL_TIMEOUT_MS,
+      abort,
+    });
+    target.signal.throwIfAborted();
+    const reason = `${argv.join(' ')} did not end within ${limits.commandTimeoutMs / 1_000} s and was killed`;
+    throw deliveryFailed(target, reason, 'The sub-agent must answer it and end with exit code 0.', error);
+  });
   if (result.exitCode === 0) {
     const line = plainLine(result.stdout.trimStart().split('\n', 1)[0] ?? '').slice(0, 200);
     return { ok: true, version: line === '' ? undefined : line };

@@ -187,16 +187,30 @@ describe('delivery', () => {
   });
 
   it('gives up on a version call that never ends, on a stopped container and on an engine that is gone', async () => {
-    engine.onExec(
-      [path],
-      ({ signal: ended }) => new Promise((resolve) => ended.addEventListener('abort', () => resolve(0))),
-    );
+    let mark: string | undefined;
+    engine.onExec([path], ({ spec, signal: ended }) => {
+      mark = spec.env?.find((pair) => pair.startsWith('AGENTCONTAINERS_RUN_ID='));
+      return new Promise((resolve) => ended.addEventListener('abort', () => resolve(0)));
+    });
+    const killed: unknown[] = [];
+    engine.onExec(['/bin/sh', '-c'], ({ spec }) => {
+      killed.push(spec.user, spec.argv.at(-1), spec.argv.at(-2));
+      return 0;
+    });
     const one = launcher();
     const hanging = deliver(one);
     hanging.catch(() => {});
     await settled(() => engine.openExecs.length === 1);
-    await clock.advance(10_000);
-    await expect(hanging).rejects.toMatchObject({ code: 'sub-agent-delivery-failed', cause: { code: 'timeout' } });
+    await clock.run(10_000);
+    await expect(hanging).rejects.toMatchObject({
+      code: 'sub-agent-delivery-failed',
+      message: expect.stringContaining(
+        '--version did not end within 10 s and was killed. The sub-agent must answer it and end with exit code 0.',
+      ),
+      cause: { code: 'timeout' },
+    });
+    expect(mark).toMatch(/=[0-9a-f]{32}$/);
+    expect(killed).toEqual(['dev', 'KILL', mark]);
 
     engine.stop(container);
     await expect(deliver(one)).rejects.toThrow(/it is not running\. Check that the container runs\.$/);

@@ -7,6 +7,8 @@ export interface CommandSpec {
   readonly containerId: string;
   readonly argv: readonly string[];
   readonly user?: string | undefined;
+  /** `KEY=value`. */
+  readonly env?: readonly string[] | undefined;
   readonly stdin?: AsyncIterable<Uint8Array> | undefined;
   readonly timeoutMs: number;
   /** How much of each output is kept, from its beginning. Default 8 KiB. */
@@ -41,6 +43,7 @@ export async function runCommand(
       containerId: spec.containerId,
       argv: spec.argv,
       user: spec.user,
+      env: spec.env,
       stdin: spec.stdin !== undefined,
       signal: scope.signal,
     });
