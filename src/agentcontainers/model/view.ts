@@ -59,6 +59,7 @@ export interface ListResult {
 /** Makes projections of states. What did not change keeps its object, so that "changed" is a comparison of references. */
 export function createProjector(): (state: State) => ListResult {
   const devcontainers = new Map<string, { entry: Entry; view: Devcontainer }>();
+  const projectContainers = createContainerProjector();
   let last: { state: State; list: ListResult } | undefined;
 
   function viewOf(entry: Entry): Devcontainer {
@@ -77,7 +78,7 @@ export function createProjector(): (state: State) => ListResult {
     const before = last?.list;
     const list: ListResult = {
       devcontainers: reuseArray(before?.devcontainers, views),
-      containers: reuse(before?.containers, projectContainers(state)) as readonly ListedContainer[],
+      containers: reuseArray(before?.containers, projectContainers(state)),
       warnings: reuse(before?.warnings, portWarnings(state.containers)) as readonly string[],
     };
     const changed =
@@ -93,13 +94,25 @@ function reuseArray<T>(before: readonly T[] | undefined, after: readonly T[]): r
   return before?.length === after.length && before.every((one, index) => one === after[index]) ? before : after;
 }
 
-function projectContainers(state: State): readonly ListedContainer[] {
-  return state.containers.map((container) => {
-    const devcontainerId = state.claims.get(container.id);
+/** Of a container that did not change the view is made once: there may be thousands, in every pass. */
+function createContainerProjector(): (state: State) => readonly ListedContainer[] {
+  const views = new WeakMap<Container, ListedContainer>();
+
+  function viewOf(container: Container, devcontainerId: string | undefined, level: Level | undefined): ListedContainer {
+    const known = views.get(container);
+    if (known && known.devcontainerId === devcontainerId && known.level === level) return known;
     const ports = boundPorts(container);
-    if (devcontainerId === undefined) return { ...container, ports };
-    return { ...container, ports, devcontainerId, level: state.entries.get(devcontainerId)?.level ?? 'seen' };
-  });
+    const view = { ...container, ports, ...(devcontainerId === undefined ? {} : { devcontainerId, level }) };
+    views.set(container, view);
+    return view;
+  }
+
+  return (state) =>
+    state.containers.map((container) => {
+      const devcontainerId = state.claims.get(container.id);
+      const level = devcontainerId === undefined ? undefined : (state.entries.get(devcontainerId)?.level ?? 'seen');
+      return viewOf(container, devcontainerId, level);
+    });
 }
 
 const byKey = (a: Entry, b: Entry): number =>
