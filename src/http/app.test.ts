@@ -109,7 +109,7 @@ test('the start page lists the devcontainers and escapes what comes from contain
     devcontainers: [
       devcontainer({
         name: evil,
-        workspaceFolder: `/work/${evil}`,
+        workspaceFolder: `/src/${evil}`,
         dirty: true,
         error: evil,
         agent: { id: null, name: evil, directory: '/', status: 'running' },

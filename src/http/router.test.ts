@@ -103,12 +103,12 @@ test('POST /devcontainers brings a folder up', async () => {
       return receipt(true, { kind: 'create' });
     },
   });
-  const body = JSON.stringify({ workspace_folder: '/work/web', config_path: '.devcontainer/a/devcontainer.json' });
+  const body = JSON.stringify({ workspace_folder: '/src/web', config_path: '.devcontainer/a/devcontainer.json' });
   expect(await call({ method: 'POST', path: '/devcontainers', headers: JSON_HEADERS, body })).toMatchObject({
     status: 202,
     json: { message: 'Devcontainer creation initiated', operation_id: 'op-1' },
   });
-  expect(requests).toEqual([{ workspaceFolder: '/work/web', configPath: '.devcontainer/a/devcontainer.json' }]);
+  expect(requests).toEqual([{ workspaceFolder: '/src/web', configPath: '.devcontainer/a/devcontainer.json' }]);
 });
 
 test.each([

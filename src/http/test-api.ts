@@ -71,8 +71,8 @@ export function devcontainer(part: Partial<Devcontainer> = {}): Devcontainer {
   return {
     id: '5d1f7c0e-0000-5000-8000-000000000001',
     name: 'web',
-    workspaceFolder: '/work/web',
-    configPath: '/work/web/.devcontainer/devcontainer.json',
+    workspaceFolder: '/src/web',
+    configPath: '/src/web/.devcontainer/devcontainer.json',
     status: 'running',
     dirty: false,
     level: 'adopted',

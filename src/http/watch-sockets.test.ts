@@ -19,7 +19,7 @@ test('the first frame comes at once and is the list response', async () => {
   const { url } = await open();
   const socket = await connect(url);
   expect(await socket.frame(0)).toMatchObject({
-    devcontainers: [{ name: 'first', workspace_folder: '/work/web' }],
+    devcontainers: [{ name: 'first', workspace_folder: '/src/web' }],
     containers: [],
   });
 });

@@ -76,8 +76,8 @@ test('a devcontainer is written with every field in snake case', () => {
   );
   wireDevcontainer.strict().parse(wire);
   expect(wire).toMatchObject({
-    workspace_folder: '/work/web',
-    config_path: '/work/web/.devcontainer/devcontainer.json',
+    workspace_folder: '/src/web',
+    config_path: '/src/web/.devcontainer/devcontainer.json',
     subagent_id: 'a-1',
     agent: { status: 'running', started_at: '2025-01-31T12:00:00.000Z' },
     degraded: [{ phase: 'postCreateCommand', command: 'make', exit_code: 2, output_tail: 'no rule' }],
