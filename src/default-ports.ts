@@ -1,12 +1,15 @@
 import { pino } from 'pino';
 import { v4 as randomUuid } from 'uuid';
 import type { AgentContainersOptions, Ports } from './agentcontainers/options.ts';
+import type { ContainerEngine } from './agentcontainers/ports.ts';
 import { createMemoryLogSink } from './agentcontainers/runtime/memory-log-sink.ts';
 import { createMemoryStorage } from './agentcontainers/runtime/memory-storage.ts';
+import type { Clock } from './clock/clock.ts';
 import { systemClock } from './clock/system-clock.ts';
 import { createConfigFiles } from './devcontainercli/config-files.ts';
 import { createDevcontainerCli } from './devcontainercli/devcontainer-cli.ts';
 import { createDockerEngine } from './engine/docker-engine.ts';
+import type { Logger } from './logger.ts';
 import { createSubAgentLauncher } from './subagent/launcher.ts';
 import { shellSubAgentProvider } from './subagent/provider.ts';
 import { createSubAgentRegistry } from './subagent/registry.ts';
@@ -17,12 +20,7 @@ export function defaultPorts(options: AgentContainersOptions): Ports {
   const clock = options.clock ?? systemClock;
   const logger = options.logger ?? pino({ name: 'agentcontainers' }, pino.destination(2));
   const newId = options.newId ?? randomUuid;
-  const docker =
-    options.engine === undefined
-      ? createDockerEngine({ dockerHost: options.dockerHost, dockerContext: options.dockerContext, clock, logger })
-      : undefined;
-  const engine = options.engine ?? docker;
-  if (!engine) throw new Error('unreachable');
+  const { engine, address } = engineOf(options, clock, logger);
   return {
     clock,
     logger,
@@ -32,7 +30,7 @@ export function defaultPorts(options: AgentContainersOptions): Ports {
       options.cli ??
       createDevcontainerCli({
         // The CLI must speak to the engine that we found, not to the one it would find itself.
-        dockerHost: async (signal) => (docker ? docker.address(signal) : options.dockerHost),
+        dockerHost: address,
         clock,
         logger,
       }),
@@ -44,4 +42,15 @@ export function defaultPorts(options: AgentContainersOptions): Ports {
     logSink: options.logSink ?? createMemoryLogSink(),
     storage: options.storage ?? createMemoryStorage(),
   };
+}
+
+/** The engine, and where the dev container CLI finds it. */
+function engineOf(
+  { engine, dockerHost, dockerContext }: AgentContainersOptions,
+  clock: Clock,
+  logger: Logger,
+): { engine: ContainerEngine; address: (signal: AbortSignal) => Promise<string | undefined> } {
+  if (engine) return { engine, address: async () => dockerHost };
+  const docker = createDockerEngine({ dockerHost, dockerContext, clock, logger });
+  return { engine: docker, address: (signal) => docker.address(signal) };
 }

@@ -1,6 +1,6 @@
 import { bounded } from '../../async/abort.ts';
 import { AgentContainersError, type ErrorCode } from '../../errors.ts';
-import type { OperationReceipt } from '../api.ts';
+import type { AgentContainers, OperationReceipt } from '../api.ts';
 import { FOLDER_TIMEOUT } from '../constants.ts';
 import { LABEL, type Container } from '../model/container.ts';
 import { admit, type Admission, type Command } from '../model/admit.ts';
@@ -16,13 +16,7 @@ type Requested = Extract<Event, { type: 'upRequested' | 'stopRequested' | 'resta
 type Wish = { readonly jobId: string; readonly at: number; readonly logOffset: number };
 
 /** The wishes of people: each is admitted or refused at once, then goes on by itself. */
-export interface Commands {
-  create(request: {
-    readonly workspaceFolder: string;
-    readonly configPath?: string | undefined;
-  }): Promise<OperationReceipt>;
-  recreate(id: string): Promise<OperationReceipt>;
-  recreateByContainer(container: string): Promise<OperationReceipt>;
+export interface Commands extends Pick<AgentContainers, 'create' | 'recreate' | 'recreateByContainer'> {
   start(id: string): Promise<OperationReceipt>;
   stop(id: string): Promise<OperationReceipt>;
   restart(id: string): Promise<OperationReceipt>;

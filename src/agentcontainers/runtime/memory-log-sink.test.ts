@@ -75,11 +75,10 @@ it('ends followers when the log is removed, and begins again at 0', async () => 
   expect(await readAll(sink)).toEqual([{ offset: 0, text: 'new' }]);
 });
 
-test.prop([
-  fc.array(fc.oneof(fc.string({ unit: 'grapheme', maxLength: 30 }), fc.constant('x'.repeat(70)))),
-  fc.integer({ min: 1, max: 64 }),
-  fc.nat(300),
-])(
+// A text that holds the replacement character itself cannot be told from one that was cut within a character.
+const whole = fc.string({ unit: 'grapheme', maxLength: 30 }).filter((text) => !text.includes('\uFFFD'));
+
+test.prop([fc.array(fc.oneof(whole, fc.constant('x'.repeat(70)))), fc.integer({ min: 1, max: 64 }), fc.nat(300)])(
   'what is left is the end of what was appended, whole characters at their true offset',
   async (texts, maxBytes, from) => {
     const sink = createMemoryLogSink({ maxBytes });

@@ -16,8 +16,6 @@ export interface Supervision {
   /** The same for whatever runs in this devcontainer. */
   endOf(id: string): Promise<void>;
   endAll(): Promise<void>;
-  /** Ids of devcontainers with a running sub-agent process. */
-  running(): string[];
 }
 
 export function createSupervision(): Supervision {
@@ -47,6 +45,5 @@ export function createSupervision(): Supervision {
     async endAll() {
       await Promise.all([...processes.keys()].map(end));
     },
-    running: () => [...processes.values()].map((supervised) => supervised.id),
   };
 }

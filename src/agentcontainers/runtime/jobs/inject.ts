@@ -116,9 +116,7 @@ async function launch(
 ): Promise<SubAgentProcess> {
   const { id, jobId, containerId, binary, user, path, signal, record } = run;
   // The process outlives this job, so its scope hangs on the job only until it is ready.
-  const scope = linkedScope();
-  const abandon = (): void => scope.abort(signal.reason);
-  signal.addEventListener('abort', abandon, { once: true });
+  const scope = linkedScope(signal);
   try {
     const process = await rt.ports.subAgentLauncher.launch({
       containerId,
@@ -153,6 +151,6 @@ async function launch(
     scope.abort(error);
     throw error;
   } finally {
-    signal.removeEventListener('abort', abandon);
+    scope.release();
   }
 }
