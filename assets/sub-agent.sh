@@ -135,17 +135,16 @@ start_command() {
 }
 
 # TERM, some seconds, KILL; to the whole group. (`kill -TERM -- -1` is not understood by dash and busybox.)
+# Who kills has a session of its own, so that it ends with its `sleep` however early it is ended: its leader first, which
+# then starts nothing more, then what it had started.
 end_command() {
   [ -n "$group" ] || return 0
   if kill -TERM "-$group" 2>/dev/null; then
-    {
-      trap 'kill "$nap_pid" 2>/dev/null; exit 0' TERM
-      nap "$command_grace"
-      kill -KILL "-$group" 2>/dev/null
-    } &
+    setsid sh -c 'sleep "$1"; kill -KILL "-$2"' killer "$command_grace" "$group" </dev/null >/dev/null 2>&1 &
     killer=$!
     wait "$group" 2>/dev/null
-    kill -TERM "$killer" 2>/dev/null
+    kill -KILL "$killer" 2>/dev/null
+    kill -KILL "-$killer" 2>/dev/null
     kill -KILL "-$group" 2>/dev/null
   fi
   group=
@@ -157,7 +156,7 @@ end_command() {
 # killed. Beats are written by a child, since a pipe that is full and has no reader would block the guard for ever.
 guard() {
   trap 'unanswered=0' USR1
-  trap 'kill "$nap_pid" 2>/dev/null; guard_done' TERM
+  trap 'kill -KILL "$nap_pid" 2>/dev/null; guard_done' TERM
   beats=0 unanswered=0 writer=
   while :; do
     nap "$interval"
@@ -189,16 +188,29 @@ guard_done() {
   exit 0
 }
 
+# A shell that was just forked loses signals until it has put its traps in order; so the guard, too, has a session of its
+# own where there is `setsid`, and is killed with what it started: its leader first, which then starts nothing more.
+start_guard() {
+  if command -v setsid >/dev/null 2>&1; then
+    setsid "$0" guard "$marker" "$$" "$interval" "$group" </dev/null &
+    end_guard='kill -KILL "$guard_pid"; kill -KILL "-$guard_pid"; wait "$guard_pid"'
+  else
+    guard </dev/null &
+    end_guard='kill -TERM "$guard_pid"'
+  fi
+  guard_pid=$!
+}
+
 finish() {
   trap '' TERM INT HUP
   end_command
-  [ -n "$guard_pid" ] && kill -TERM "$guard_pid" 2>/dev/null
+  [ -n "$guard_pid" ] && eval "$end_guard" 2>/dev/null
   remove_pid_file
   exit "$1"
 }
 
 supervise() {
-  main=$$ group= guard_pid= directory=
+  main=$$ group= guard_pid= end_guard= directory=
   interval=${AGENTCONTAINERS_HEARTBEAT_SECONDS:-30}
   if ! is_number "$interval" || [ "$interval" -lt 1 ] || [ "$interval" -gt 3600 ]; then
     say 'AGENTCONTAINERS_HEARTBEAT_SECONDS must be a number from 1 to 3600' >&2
@@ -216,8 +228,7 @@ supervise() {
   say "ready $version pid=$$"
   start_command
   [ -n "$directory" ] && [ -n "$group" ] && write_pid_file
-  guard </dev/null &
-  guard_pid=$!
+  start_guard
   while IFS= read -r line; do
     case $line in
       stop) finish 0 ;;
@@ -243,6 +254,10 @@ case ${1:-} in
     ;;
   supervise) supervise ;;
   command) lead_command ;;
+  guard)
+    main=$3 interval=$4 group=$5
+    guard
+    ;;
   *)
     say "usage: ${0##*/} --version | agent" >&2
     exit 2

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcessWithoutNullStreams } from 'node:child_process';
+import { once } from 'node:events';
 import { accessSync, constants, realpathSync } from 'node:fs';
 import { chmod, mkdtemp, readFile, readdir, rm, rmdir, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -99,6 +100,15 @@ async function processesWith(text: string): Promise<number[]> {
     if (line.replaceAll('\0', ' ').includes(text)) found.push(Number(name));
   }
   return found;
+}
+
+/** Processes that were started with this in their environment. */
+async function processesIn(variable: string): Promise<string[]> {
+  const names = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  const environments = await Promise.all(
+    names.map(async (name) => [name, await readFile(`/proc/${name}/environ`, 'utf8').catch(() => '')] as const),
+  );
+  return environments.filter(([, text]) => text.split('\0').includes(variable)).map(([name]) => name);
 }
 
 beforeAll(async () => {
@@ -284,4 +294,28 @@ it('names its version', async () => {
   child.stdout.on('data', (text: Buffer) => (output += text.toString()));
   expect(await new Promise((resolve) => child.on('close', resolve))).toBe(0);
   expect(output).toMatch(/^agentcontainers-sub-agent \d+\.\d+\.\d+\n$/);
+});
+
+// Alone, and on one processor, which it shares: its parts then run in any order.
+describe.each(SHELLS)('the shipped sub-agent in $name on a busy processor', { timeout: 30_000 }, ({ interpreter }) => {
+  it('leaves no process behind when its command ends at once', async () => {
+    const script = await scriptFor(interpreter);
+    const busy = ['-c', '0', 'sh', '-c', 'while :; do :; done'];
+    const load = Array.from({ length: 3 }, () => spawn('taskset', busy, { stdio: 'ignore' }));
+    try {
+      for (let round = 0; round < 10; round++) {
+        const agent = start(script, { AGENTCONTAINERS_COMMAND: 'echo begun; sleep 9876' });
+        await once(spawn('taskset', ['-p', '-c', '0', String(agent.pid)], { stdio: 'ignore' }), 'close');
+        await agent.says('begun');
+        const exit = once(agent.child, 'exit');
+        agent.child.stdin.write('stop\n');
+        expect(await exit).toEqual([0, null]);
+        // What was killed may take a moment to go; the nap of its killer would take three seconds.
+        const left = (): Promise<string[]> => processesIn(`TMPDIR=${script.temporary}`);
+        await expect.poll(left, { timeout: 1_500, interval: 50 }).toEqual([]);
+      }
+    } finally {
+      for (const one of load) one.kill('SIGKILL');
+    }
+  });
 });
