@@ -246,7 +246,7 @@ describe('exec on a real engine', () => {
     const result = await execute(['sh', '-c', 'sleep 6 & echo done'], { containerId });
     expect(String(result.stdout)).toBe('done\n');
     expect(result).toMatchObject({ exitCode: 0, outputHeld: true });
-    expect(performance.now() - begun).toBeLessThan(1_900);
+    expect(performance.now() - begun).toBeLessThan(4_000);
   });
 
   test('a command that ends while nobody closes its standard input has ended', async () => {
