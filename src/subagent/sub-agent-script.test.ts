@@ -121,7 +121,7 @@ afterAll(async () => {
   await rmdir(`/tmp/.agentcontainers-sub-agent.${process.getuid?.() ?? 0}`).catch(() => {});
 });
 
-describe.each(SHELLS)('the shipped sub-agent in $name', { timeout: 30_000 }, ({ interpreter }) => {
+describe.each(SHELLS)('the shipped sub-agent in $name', { timeout: 60_000 }, ({ interpreter }) => {
   it.concurrent('refuses to start without a token', async ({ expect }) => {
     const agent = start(await scriptFor(interpreter), { AGENTCONTAINERS_TOKEN: '' });
     expect(await agent.ended).toBe(2);
@@ -207,6 +207,8 @@ describe.each(SHELLS)('the shipped sub-agent in $name', { timeout: 30_000 }, ({ 
     const script = await scriptFor(interpreter);
     const agent = start(script, { AGENTCONTAINERS_COMMAND: 'echo begun; trap "" TERM; while :; do sleep 1; done' });
     await agent.says('command: begun');
+    // From its guard, which is there from now on.
+    await agent.says('heartbeat 1\n');
     agent.child.kill('SIGKILL');
     // Closed when the last process that holds its output is gone.
     await agent.ended;
@@ -235,6 +237,14 @@ describe.each(SHELLS)('the shipped sub-agent in $name', { timeout: 30_000 }, ({ 
     const slow = { AGENTCONTAINERS_HEARTBEAT_SECONDS: '5' };
     const killed = start(script, { ...slow, AGENTCONTAINERS_COMMAND: 'echo begun; while :; do sleep 1; done' });
     await killed.says('command: begun');
+    // Its command may have begun before it was noted.
+    const noted = async (): Promise<string | undefined> => {
+      const [directory = ''] = await readdir(script.temporary).then((names) =>
+        names.filter((name) => name.startsWith('.')),
+      );
+      return (await readFile(join(script.temporary, directory, 'pid'), 'utf8').catch(() => '')).split(' ')[2];
+    };
+    await expect.poll(noted, { timeout: 20_000 }).toMatch(/^[1-9]\d*$/);
     killed.child.kill('SIGKILL');
     const next = start(script);
     await next.says('ready ');
@@ -297,7 +307,7 @@ it('names its version', async () => {
 });
 
 // Alone, and on one processor, which it shares: its parts then run in any order.
-describe.each(SHELLS)('the shipped sub-agent in $name on a busy processor', { timeout: 30_000 }, ({ interpreter }) => {
+describe.each(SHELLS)('the shipped sub-agent in $name on a busy processor', { timeout: 60_000 }, ({ interpreter }) => {
   it('leaves no process behind when its command ends at once', async () => {
     const script = await scriptFor(interpreter);
     const busy = ['-c', '0', 'sh', '-c', 'while :; do :; done'];
