@@ -16,6 +16,8 @@ export const ERROR_FAMILIES = {
   'devcontainer-transitioning': 'rejected',
   'recreation-in-progress': 'rejected',
   'devcontainer-busy': 'rejected',
+  'devcontainer-not-trusted': 'rejected',
+  'verdict-changed': 'rejected',
   'devcontainer-not-adopted': 'rejected',
   'devcontainer-not-running': 'rejected',
   'devcontainer-ambiguous': 'rejected',

@@ -1,8 +1,14 @@
 import type { Operation } from './model/operation.ts';
 import type { Devcontainer, ListResult } from './model/view.ts';
-import type { ExecSession, ExecSpec } from './ports.ts';
+import type { DirtyReason } from './model/devcontainer.ts';
+import type { VolumesOption } from './model/intent.ts';
+import type { ExecSession, ExecSpec, HookName } from './ports.ts';
 
-export type { Operation, OperationKind, OperationStatus } from './model/operation.ts';
+export type { Operation, OperationKind, OperationStatus, OperationStep } from './model/operation.ts';
+export type { DirtyReason } from './model/devcontainer.ts';
+export type { Holder } from './model/holder.ts';
+export type { VolumesOption } from './model/intent.ts';
+export type { Finding, FindingKind, Trust, Verdict } from './model/verdict.ts';
 export type { AgentStatus, AgentView, Devcontainer, ListedContainer, ListResult } from './model/view.ts';
 
 /** The answer to an accepted command. */
@@ -12,6 +18,29 @@ export interface OperationReceipt {
   readonly started: boolean;
   /** Resolves when the operation has ended, well or badly. Never rejects. */
   readonly done: Promise<Operation>;
+}
+
+export interface RecreateOptions {
+  /** Also while somebody uses it: a terminal, a command, a sub-agent that says that it is busy. */
+  readonly force?: boolean | undefined;
+}
+
+/** What a command would do, without doing it. */
+export interface RemovalPlan {
+  /** Names of containers that would be stopped and removed, the devcontainer's own first. */
+  readonly containers: readonly string[];
+  readonly volumes: readonly string[];
+  readonly networks: readonly string[];
+  /** The entry itself goes, or stays as `stopped` because it is known for another reason. */
+  readonly entryGoes: boolean;
+}
+
+/** One input of a configuration that is not what the container was made from. */
+export interface InputDifference extends DirtyReason {
+  /** Content the container was made from; `undefined` when there was none, or when it is not known any more. */
+  readonly before?: string | undefined;
+  /** Content now. Values of names that sound like secrets are replaced in both. */
+  readonly after?: string | undefined;
 }
 
 export interface LogChunk {
@@ -56,15 +85,36 @@ export interface AgentContainers {
     readonly workspaceFolder: string;
     readonly configPath?: string | undefined;
   }): Promise<OperationReceipt>;
-  /** Makes its container anew. `devcontainer-transitioning` while a job owns the entry. */
-  recreate(id: string): Promise<OperationReceipt>;
+  /**
+   * Makes its container anew: builds first, exchanges then, and brings the old container back when the new one does not
+   * come up. `devcontainer-transitioning` while a job owns the entry, `devcontainer-busy` while somebody uses it,
+   * unless `force`; `devcontainer-not-trusted`.
+   */
+  recreate(id: string, options?: RecreateOptions): Promise<OperationReceipt>;
   /** The same by container id (or unique prefix) or name. `container-not-found`, `workspace-folder-label-missing`, `recreation-in-progress`. */
-  recreateByContainer(container: string): Promise<OperationReceipt>;
+  recreateByContainer(container: string, options?: RecreateOptions): Promise<OperationReceipt>;
   startDevcontainer(id: string): Promise<OperationReceipt>;
   stopDevcontainer(id: string): Promise<OperationReceipt>;
   restartDevcontainer(id: string): Promise<OperationReceipt>;
-  /** Stops and removes container and sub-agent. Resolves when the entry is gone; goes on when the caller leaves. */
-  remove(id: string, options?: { readonly volumes?: boolean }): Promise<void>;
+  /**
+   * Stops and removes container and sub-agent. Resolves when the entry is gone; goes on when the caller leaves.
+   * @param options.volumes default `none`
+   */
+  remove(id: string, options?: { readonly volumes?: VolumesOption | undefined }): Promise<void>;
+  /** What `remove` would remove, with the same options. Changes nothing. */
+  planRemoval(id: string, options?: { readonly volumes?: VolumesOption | undefined }): Promise<RemovalPlan>;
+  /** Runs a lifecycle command of its configuration again in its container. `devcontainer-not-running`. */
+  rerunHook(id: string, hook: HookName): Promise<OperationReceipt>;
+
+  /**
+   * Accepts what the configuration can do to the host, as long as it stays the same.
+   * @param hash that of the verdict that the person has seen; another one is refused with `verdict-changed`
+   */
+  trust(id: string, hash: string): Promise<void>;
+  /** Takes that back. `verdict-changed` when another verdict is trusted than the one with this hash, if one is given. */
+  revokeTrust(id: string, hash?: string): Promise<void>;
+  /** How the configuration now differs from the one that the container was made from, input by input. */
+  diff(id: string): Promise<readonly InputDifference[]>;
 
   operation(operationId: string): Promise<Operation>;
   /** Build and lifecycle log of a devcontainer, oldest first. */

@@ -42,5 +42,30 @@ export const INSPECT_TIMEOUT = 5_000;
 export const INSPECT_AGAIN = 30_000;
 /** Deadline of file system calls on one workspace folder: a network mount may hang for ever. */
 export const FOLDER_TIMEOUT = 5_000;
+/** How many configurations are looked at at the same time when watching them begins. */
+export const FIRST_LOOKS_AT_ONCE = 8;
 /** How many containers are inspected at the same time. */
 export const INSPECTIONS_AT_ONCE = 8;
+/** How long reading a configuration waits for the engine to tell what its images are; without an answer they count as unknown. */
+export const IMAGE_TIMEOUT = 2_000;
+/** While closing, an exchange of containers that is given up half way is undone within this; else within four times that. */
+export const UNDO_TIMEOUT = 8_000;
+/** Deadline of clean-up that the start waits for. */
+export const SWEEP_TIMEOUT = 5_000;
+/** Waits between tries to bring an interrupted job to an end: doubled from the first to the last. */
+export const RECOVER_FIRST = 1_000;
+export const RECOVER_LAST = 30_000;
+/** Deadline of one search below a root, which ends by itself well before that unless the file system hangs. */
+export const DISCOVERY_TIMEOUT = 30_000;
+/** Roots are searched anew this often, for what no watch told of. */
+export const DISCOVERY_INTERVAL = 300_000;
+/** Changes within this time lead to one search. */
+export const DISCOVERY_DEBOUNCE = 200;
+/** A search rests for at least this many times as long as it took. */
+export const DISCOVERY_REST_FACTOR = 10;
+/** Under changes that lead to nothing new a root is searched ever more seldom, down to once in this time. */
+export const DISCOVERY_LONGEST_REST = 10_000;
+/** What is not found is taken to be gone after this: a checkout removes files and makes them again. */
+export const DISCOVERY_GONE_AFTER = 2_000;
+/** How long the start waits for the first search, beside the first listing. */
+export const DISCOVERY_FIRST_WAIT = 500;

@@ -6,6 +6,7 @@ import type {
   DevcontainerCli,
   LogSink,
   NewId,
+  ProjectFinder,
   StateStorage,
   SubAgentClient,
   SubAgentLauncher,
@@ -25,6 +26,7 @@ export interface Ports {
   readonly subAgentLauncher: SubAgentLauncher;
   readonly logSink: LogSink;
   readonly storage: StateStorage;
+  readonly projectFinder: ProjectFinder;
   readonly logger: Logger;
   readonly newId: NewId;
 }
@@ -65,6 +67,20 @@ export interface AgentContainersOptions extends Partial<Ports> {
   /** `k` or `k=v`; only containers that match all of them become devcontainers. */
   readonly labels?: readonly string[] | undefined;
   readonly manifest?: readonly ManifestDevcontainer[] | undefined;
+  /** Find configurations below the roots, also those without a container. Default false in the library. */
+  readonly discovery?: boolean | undefined;
+  /**
+   * Start devcontainers whose configuration says `autoStart: true`, once, if somebody has accepted what they can do to the
+   * host, be that nothing. Default false.
+   */
+  readonly autoStart?: boolean | undefined;
+  /**
+   * What host-affecting configurations need before they are created, recreated or started. `ask`: trust given by
+   * `trust()`. `all`: nothing; only for embedders that know every configuration. Default `ask`.
+   */
+  readonly trust?: 'ask' | 'all' | undefined;
+  /** Signs the labels of containers that we make; any length. Default: random, so that labels count in this process only. */
+  readonly labelSecret?: string | undefined;
 
   /** Where sub-agents reach their control plane; given to them as `AGENTCONTAINERS_URL`. */
   readonly subAgentUrl?: string | undefined;

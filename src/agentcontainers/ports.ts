@@ -5,6 +5,7 @@
 export type * from './ports/container-engine.ts';
 export type * from './ports/devcontainer-cli.ts';
 export type * from './ports/config-files.ts';
+export type * from './ports/project-finder.ts';
 export type * from './ports/watcher.ts';
 export type * from './ports/sub-agent.ts';
 export type * from './ports/log-sink.ts';

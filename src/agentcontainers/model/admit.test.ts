@@ -7,6 +7,7 @@ import {
   readingOf,
 } from '../../../test/property/support/model-scenario.ts';
 import { admit, type Command } from './admit.ts';
+import type { Verdict } from './verdict.ts';
 
 const COMMANDS = ['create', 'recreate', 'recreate-container', 'start', 'stop', 'restart', 'remove'] as const;
 type Scenario = ReturnType<typeof createScenario>;
@@ -122,6 +123,15 @@ describe('admit', () => {
       stop: () => scenario.stop('next'),
       restart: () => scenario.restart('next'),
       remove: () => scenario.remove('next'),
+      'rerun-hook': () =>
+        scenario.dispatch({
+          type: 'hookRequested',
+          id: FOLDER,
+          jobId: 'next',
+          hook: 'postCreateCommand',
+          at: 0,
+          logOffset: 0,
+        }),
     };
     begin[type]();
     for (const again of COMMANDS) {
@@ -164,5 +174,78 @@ describe('admit', () => {
     expect(admit(scenario.state, { type, id: FOLDER })).toMatchObject(expected);
     scenario.dispatch({ type: 'configRead', id: FOLDER, reading: readingOf('mended') });
     expect(admit(scenario.state, { type, id: FOLDER })).toMatchObject({ kind: 'accepted' });
+  });
+
+  describe('a recreate', () => {
+    const holder = { id: 'h', kind: 'exec', description: 'sh', since: 0 } as const;
+
+    it.each(['recreate', 'recreate-container'] as const)(
+      'asked for by %s is refused while somebody uses it, unless forced',
+      (type) => {
+        const scenario = reached('running');
+        scenario.dispatch({ type: 'holderCame', id: FOLDER, holder });
+        expect(admit(scenario.state, { type, id: FOLDER })).toMatchObject({ code: 'devcontainer-busy' });
+        expect(admit(scenario.state, { type, id: FOLDER, force: true })).toMatchObject({ kind: 'accepted' });
+        expect(admit(scenario.state, { type: 'restart', id: FOLDER })).toMatchObject({ kind: 'accepted' });
+        scenario.dispatch({ type: 'holderLeft', id: FOLDER, holderId: 'h' });
+        expect(admit(scenario.state, { type, id: FOLDER })).toMatchObject({ kind: 'accepted' });
+      },
+    );
+  });
+
+  describe('what its configuration can do to the host', () => {
+    const mount = { kind: 'mount', detail: '/ on /host', source: './x' } as const;
+    const command = { kind: 'initialize-command', detail: 'curl', source: './x' } as const;
+    const judged = (place: string, findings: Verdict['findings'], isCompose = false): Scenario => {
+      const scenario = reached(place);
+      const config = { fingerprint: 'one', inputs: {}, modifiedAt: 0, isCompose };
+      const reading = readingOf('one', { config, verdict: { findings, hash: 'h1' } });
+      scenario.dispatch({ type: 'configRead', id: FOLDER, reading });
+      return scenario;
+    };
+    const trusted = (scenario: Scenario, hash: string): void =>
+      void scenario.dispatch({ type: 'trusted', id: FOLDER, trust: { hash, findings: [mount], at: 0 } });
+
+    it.each([
+      ['create', 'stopped', '-'],
+      ['start', 'stopped', '-'],
+      ['recreate', 'running', '-'],
+      ['recreate-container', 'running', '-'],
+      // A container that is there is started and stopped as it was made.
+      ['restart', 'running', '+'],
+      ['stop', 'running', '+'],
+      ['remove', 'running', '+'],
+    ] as const)('lets %s of one that is %s through without trust: %s', (type, place, mark) => {
+      const expected = mark === '+' ? { kind: 'accepted' } : { code: 'devcontainer-not-trusted' };
+      expect(admit(judged(place, [mount]).state, { type, id: FOLDER })).toMatchObject(expected);
+    });
+
+    it('counts for a restart of a compose project, which is brought up whole', () => {
+      const { state } = judged('running', [mount], true);
+      expect(admit(state, { type: 'restart', id: FOLDER })).toMatchObject({ code: 'devcontainer-not-trusted' });
+    });
+
+    it('is accepted with the hash that was trusted, and with no other', () => {
+      const scenario = judged('running', [mount]);
+      trusted(scenario, 'h0');
+      expect(admit(scenario.state, { type: 'recreate', id: FOLDER })).toMatchObject({
+        code: 'devcontainer-not-trusted',
+      });
+      trusted(scenario, 'h1');
+      expect(admit(scenario.state, { type: 'recreate', id: FOLDER })).toMatchObject({ kind: 'accepted' });
+      scenario.dispatch({ type: 'trustRevoked', id: FOLDER });
+      expect(admit(scenario.state, { type: 'recreate', id: FOLDER })).toMatchObject({
+        code: 'devcontainer-not-trusted',
+      });
+    });
+
+    it('is no reason to refuse when it is the initializeCommand alone, which is left out', () => {
+      expect(admit(judged('running', [command]).state, { type: 'recreate', id: FOLDER })).toMatchObject({
+        kind: 'accepted',
+      });
+      expect(admit(judged('running', [command, mount]).state, { type: 'recreate', id: FOLDER })).toMatchObject({
+        code: 'devcontainer-not-trusted',
+      });
+    });
   });
 });

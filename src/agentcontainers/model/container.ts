@@ -48,5 +48,14 @@ export const LABEL = {
   metadata: 'devcontainer.metadata',
   isTestRun: 'devcontainer.is_test_run',
   composeProject: 'com.docker.compose.project',
+  composeService: 'com.docker.compose.service',
   composeFolder: 'com.docker.compose.project.working_dir',
+  /** Ours: id of the operation that made the container. */
+  generation: 'agentcontainers.generation',
+  /** Ours: the fingerprint it was made from. */
+  fingerprint: 'agentcontainers.fingerprint',
+  /** Ours: over the labels above and the CLI's two. */
+  signature: 'agentcontainers.signature',
+  /** Ours: on an image that holds the file system of a container that is being exchanged. */
+  backup: 'agentcontainers.backup',
 } as const;

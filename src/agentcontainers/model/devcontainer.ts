@@ -8,7 +8,7 @@ export interface EntryKey {
   readonly configPath: string;
 }
 
-export type StartCause = 'create' | 'start' | 'recreate' | 'autostart' | 'manifest';
+export type StartCause = 'create' | 'start' | 'recreate' | 'autostart' | 'manifest' | 'recover';
 
 /** What a devcontainer's lifecycle is at. `starting`, `stopping` and `deleting` belong to the job that set them. */
 export type Phase =

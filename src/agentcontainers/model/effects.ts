@@ -1,4 +1,5 @@
 import type { EntryKey, JobId, StartCause } from './devcontainer.ts';
+import type { VolumesOption } from './intent.ts';
 import type { Instant } from './time.ts';
 
 /**
@@ -6,10 +7,17 @@ import type { Instant } from './time.ts';
  * without an executor does not compile.
  */
 export interface EffectMap {
-  up: { readonly id: string; readonly jobId: JobId; readonly cause: StartCause };
+  up: { readonly id: string; readonly jobId: JobId; readonly cause: StartCause; readonly force?: boolean | undefined };
   stop: { readonly id: string; readonly jobId: JobId };
   restart: { readonly id: string; readonly jobId: JobId };
-  delete: { readonly id: string; readonly jobId: JobId; readonly volumes: boolean };
+  delete: { readonly id: string; readonly jobId: JobId; readonly volumes: VolumesOption };
+  /** Remove a container that was made for an operation which was given up. */
+  removeAbandoned: { readonly id: string; readonly containerId: string };
+  /** Bring to an end what a daemon that was killed had begun. */
+  recover: { readonly id: string; readonly jobId: JobId };
+  rerunHook: { readonly id: string; readonly jobId: JobId; readonly hook: string };
+  /** Admit a start as any other command, if it is still wanted. */
+  autoStart: { readonly id: string };
   inject: { readonly id: string; readonly jobId: JobId; readonly containerId: string };
   /** End a running injection of this entry. */
   cancelInjection: { readonly id: string };

@@ -33,7 +33,7 @@ describe('a configuration that was read', () => {
     const before = scenario.state;
     read(readingOf('one'));
     // Written again with the same content.
-    read(readingOf('one', { config: { fingerprint: 'one', properties: { image: 'one' }, modifiedAt: scenario.now } }));
+    read(readingOf('one', { config: { fingerprint: 'one', inputs: { image: 'one' }, modifiedAt: scenario.now } }));
     expect(scenario.state).toBe(before);
     read({ kind: 'invalid', error: ERROR });
     const broken = scenario.state;

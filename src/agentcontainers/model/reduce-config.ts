@@ -1,9 +1,10 @@
+import { decideAutoStart } from './decide-auto-start.ts';
 import type { ConfigError } from './devcontainer.ts';
 import type { Effect } from './effects.ts';
 import { reuse } from './equality.ts';
 import type { ConfigReading, Event } from './events.ts';
 import { chooseName } from './names.ts';
-import { isTransitioning, withEntry, type Entry, type State } from './state.ts';
+import { isTransitioning, withEntry, type Entry, type KnownConfig, type State } from './state.ts';
 import { takenNames } from './entry-name.ts';
 
 /** A config was read anew: dirty follows from it at once, without waiting for a pass. */
@@ -15,12 +16,18 @@ export function reduceConfigRead(
   if (!before) return [state, []];
   const entry = withReading(state, before, event.reading);
   if (entry === before) return [state, []];
-  const next = withEntry(state, entry);
+  const [decided, autoStart] = decideAutoStart(state, entry);
+  const next = withEntry(state, decided);
   const policyChanged = entry.ignored !== before.ignored || entry.name !== before.name;
-  if (!policyChanged) return [next, []];
+  if (!policyChanged) return [next, autoStart];
   // Kept at once: after a restart it must hold also while the file cannot be read.
   const persist: Effect = { type: 'persist' };
-  return [next, isTransitioning(entry.phase) ? [persist] : [{ type: 'refresh', reason: 'configuration' }, persist]];
+  return [
+    next,
+    isTransitioning(entry.phase)
+      ? [...autoStart, persist]
+      : [...autoStart, { type: 'refresh', reason: 'configuration' }, persist],
+  ];
 }
 
 /** A file that is broken or away keeps the last good fingerprint, name and opt-out. */
@@ -31,13 +38,18 @@ export function withReading(state: State, entry: Entry, reading: ConfigReading):
     case 'invalid':
       return withError(entry, reading.error);
     case 'valid': {
-      const config = entry.config?.fingerprint === reading.config.fingerprint ? entry.config : reading.config;
+      const { ignored, autoStart } = reading;
+      const config = sameInputs(entry.config, reading.config) ? entry.config : reading.config;
+      const verdict = reuse(entry.verdict, reading.verdict);
       const named = withName(state, entry, reading.name);
-      if (config === entry.config && !entry.configError && reading.ignored === entry.ignored && named === entry)
-        return entry;
-      return { ...named, config, configError: undefined, ignored: reading.ignored };
+      return reuse(entry, { ...named, config, verdict, ignored, autoStart, configError: undefined });
     }
   }
+}
+
+/** Written again with the same content it is the same, as old as it was. */
+function sameInputs(before: KnownConfig | undefined, after: KnownConfig): boolean {
+  return before !== undefined && reuse(before, { ...after, modifiedAt: before.modifiedAt }) === before;
 }
 
 function withError(entry: Entry, error: ConfigError): Entry {

@@ -25,24 +25,58 @@ function runningWithAll(): { scenario: Scenario; agentJob: string } {
 }
 
 describe('a recreate', () => {
-  it('takes the entry over: starting, link, candidates and errors cleared, sub-agent ended, up asked for', () => {
+  it('takes the entry over: starting, errors cleared, up asked for; the old container and its sub-agent go on', () => {
     const { scenario, agentJob } = runningWithAll();
     const { revision } = scenario.state;
     const effects = scenario.up('job', 'recreate');
-    expect(effects).toEqual([
+    expect(effects).toEqual([{ type: 'up', id: FOLDER, jobId: 'job', cause: 'recreate' }, { type: 'persist' }]);
+    expect(scenario.entry()).toMatchObject({
+      phase: { status: 'starting', jobId: 'job', cause: 'recreate' },
+      link: { id: 'c1' },
+      agent: { kind: 'injected', jobId: agentJob },
+      record: RECORD,
+      revision: revision + 1,
+    });
+    expect(scenario.view()).toMatchObject({ status: 'starting', operationId: 'job' });
+  });
+
+  it('ends the sub-agent, and clears link and candidates, when the exchange begins', () => {
+    const { scenario, agentJob } = runningWithAll();
+    scenario.up('job', 'recreate');
+    scenario.upBegan('job', 'two', ['c0', 'c1']);
+    const { revision } = scenario.state;
+    const swap = { oldContainerId: 'c1', oldName: 'name-c1', wasRunning: true, isReady: false };
+    expect(scenario.dispatch({ type: 'swapBegan', id: FOLDER, jobId: 'other', swap })).toEqual([]);
+    expect(scenario.dispatch({ type: 'swapBegan', id: FOLDER, jobId: 'job', swap })).toEqual([
       { type: 'endSubAgent', id: FOLDER, jobId: agentJob },
-      { type: 'up', id: FOLDER, jobId: 'job', cause: 'recreate' },
       { type: 'persist' },
     ]);
     expect(scenario.entry()).toMatchObject({
-      phase: { status: 'starting', jobId: 'job', cause: 'recreate' },
+      phase: { status: 'starting' },
       link: undefined,
       candidates: [],
       agent: { kind: 'none' },
       record: RECORD,
       revision: revision + 1,
+      intent: { swap },
     });
-    expect(scenario.view()).toMatchObject({ status: 'starting', dirty: false, operationId: 'job' });
+    expect(scenario.view()).toMatchObject({ status: 'starting', dirty: false });
+    expect(scenario.dispatch({ type: 'swapReady', id: FOLDER, jobId: 'job' })).toEqual([{ type: 'persist' }]);
+    expect(scenario.entry().intent).toMatchObject({ swap: { isReady: true } });
+    expect(scenario.dispatch({ type: 'swapEnded', id: FOLDER, jobId: 'job' })).toEqual([{ type: 'persist' }]);
+    expect(scenario.entry().intent).not.toHaveProperty('swap');
+  });
+
+  it('that failed before the exchange leaves everything as it was, with the error', () => {
+    const { scenario, agentJob } = runningWithAll();
+    scenario.up('job', 'recreate');
+    scenario.upBegan('job', 'two', ['c0', 'c1']);
+    scenario.upFailed('job');
+    expect(scenario.observe([containerOf('c1'), containerOf('c0', { state: 'exited' })])).not.toContainEqual(
+      expect.objectContaining({ type: 'endSubAgent' }),
+    );
+    expect(scenario.view()).toMatchObject({ status: 'running', error: 'up broke', container: { id: 'c1' } });
+    expect(scenario.entry().agent).toMatchObject({ kind: 'injected', jobId: agentJob });
   });
 
   it('clears an earlier error, which does not come back', () => {
@@ -322,7 +356,14 @@ describe('a superseded job', () => {
     scenario.dispatch({ type: 'upCancelled', id: FOLDER, jobId: 'old', at: scenario.now });
     scenario.up('new');
     const before = scenario.state;
-    const intent = { operationId: 'old', fingerprint: 'x', properties: {}, since: 1, knownContainers: [] };
+    const intent = {
+      kind: 'up' as const,
+      operationId: 'old',
+      fingerprint: 'x',
+      inputs: {},
+      since: 1,
+      knownContainers: [],
+    };
     const reports = [
       scenario.dispatch({ type: 'upBegan', id: FOLDER, intent }),
       scenario.upReady('old'),
@@ -401,7 +442,7 @@ describe('a delete', () => {
     const { scenario, agentJob } = runningWithAll();
     expect(scenario.remove('job')).toEqual([
       { type: 'endSubAgent', id: FOLDER, jobId: agentJob },
-      { type: 'delete', id: FOLDER, jobId: 'job', volumes: false },
+      { type: 'delete', id: FOLDER, jobId: 'job', volumes: 'none' },
       { type: 'persist' },
     ]);
     expect(scenario.status()).toBe('stopping');

@@ -1,8 +1,10 @@
 import type { Effect } from './effects.ts';
 import type { Event } from './events.ts';
 import { endAgent, recordDeletion } from './decide-agent.ts';
+import type { StartCause } from './devcontainer.ts';
 import type { OperationKind } from './operation.ts';
 import { beginOperation, endOperation } from './reduce-operation.ts';
+import { remember } from './remembered.ts';
 import { isTransitioning, withChangedEntry, withEntry, type Entry, type Settling, type State } from './state.ts';
 
 type Of<T extends Event['type']> = Extract<Event, { type: T }>;
@@ -22,7 +24,9 @@ function takeOver(
   const before = state.entries.get(event.id);
   // `admit` refuses this; whatever came here in spite of it changes nothing.
   if (!before || isTransitioning(before.phase) || state.lifecycle !== 'open') return [state, []];
-  const [ended, effects] = endAgent(before, 'none');
+  // While a new container is only being built the old one goes on, with its sub-agent; see `swapBegan`.
+  const goesOn = kind === 'recreate' && before.agent.kind !== 'injecting';
+  const [ended, effects] = goesOn ? ([before, []] as const) : endAgent(before, 'none');
   // A hook that failed in this container has failed until there is another container; what else went wrong is over.
   const { lifecycleError } = ended;
   const hookFailure =
@@ -34,19 +38,31 @@ function takeOver(
 }
 
 export function reduceUpRequested(state: State, event: Of<'upRequested'>): Result {
-  const { id, jobId, cause } = event;
-  const kind = cause === 'recreate' ? 'recreate' : cause === 'create' || cause === 'manifest' ? 'create' : 'start';
+  const { id, jobId, cause, force } = event;
   const change = (entry: Entry): Entry => ({
     ...entry,
     phase: { status: 'starting', jobId, cause },
-    ...(cause === 'recreate' ? { link: undefined, candidates: [] } : {}),
+    stoppedByPerson: cause === 'recover' && entry.stoppedByPerson,
   });
-  return takeOver(state, event, kind, 'waiting', change, { type: 'up', id, jobId, cause });
+  const effect: Effect =
+    cause === 'recover'
+      ? { type: 'recover', id, jobId }
+      : { type: 'up', id, jobId, cause, ...(force ? { force } : {}) };
+  return takeOver(state, event, KIND_OF[cause], 'waiting', change, effect);
 }
+
+const KIND_OF: Readonly<Record<StartCause, OperationKind>> = {
+  create: 'create',
+  manifest: 'create',
+  start: 'start',
+  autostart: 'start',
+  recreate: 'recreate',
+  recover: 'recover',
+};
 
 export function reduceStopRequested(state: State, event: Of<'stopRequested'>): Result {
   const { id, jobId } = event;
-  const change = (entry: Entry): Entry => ({ ...entry, phase: { status: 'stopping', jobId } });
+  const change = (entry: Entry): Entry => ({ ...entry, phase: { status: 'stopping', jobId }, stoppedByPerson: true });
   return takeOver(state, event, 'stop', 'stop', change, { type: 'stop', id, jobId });
 }
 
@@ -58,21 +74,17 @@ export function reduceRestartRequested(state: State, event: Of<'restartRequested
 
 export function reduceDeleteRequested(state: State, event: Of<'deleteRequested'>): Result {
   const { id, jobId, volumes } = event;
-  const change = (entry: Entry): Entry => ({ ...entry, phase: { status: 'stopping', jobId } });
+  // One that stays, since it is known for another reason, is not started again by itself either.
+  const change = (entry: Entry): Entry => ({ ...entry, phase: { status: 'stopping', jobId }, stoppedByPerson: true });
   return takeOver(state, event, 'delete', 'stop', change, { type: 'delete', id, jobId, volumes });
 }
 
 /** The entry, if the job still owns it; the result of a superseded job changes nothing. */
-function owned(state: State, event: { readonly id: string; readonly jobId: string }): Entry | undefined {
+export function owned(state: State, event: { readonly id: string; readonly jobId: string }): Entry | undefined {
   const entry = state.entries.get(event.id);
   return entry && isTransitioning(entry.phase) && 'jobId' in entry.phase && entry.phase.jobId === event.jobId
     ? entry
     : undefined;
-}
-
-export function reduceUpBegan(state: State, event: Of<'upBegan'>): Result {
-  const entry = owned(state, { id: event.id, jobId: event.intent.operationId });
-  return entry ? [withEntry(state, { ...entry, intent: event.intent }), [PERSIST]] : [state, []];
 }
 
 function settle(state: State, entry: Entry, settling: Settling, tail: string | undefined): Result {
@@ -93,8 +105,9 @@ export function reduceUpSucceeded(state: State, event: Of<'upSucceeded'>): Resul
 export function reduceUpFailed(state: State, event: Of<'upFailed'>): Result {
   const { containerId, message, degraded, at: failedAt } = event;
   const entry = owned(state, event);
-  if (entry) return settle(state, entry, { kind: 'failed', containerId, message, degraded, failedAt }, undefined);
-  return reduceTailEnded(state, event);
+  if (!entry) return reduceTailEnded(state, event);
+  const settling = { kind: 'failed', containerId, message, degraded, failedAt } as const;
+  return settle(state, { ...entry, intent: leftOf(entry.intent) ?? entry.intent }, settling, undefined);
 }
 
 /** The hooks after `waitFor` have ended. Their failure is shown; the devcontainer stays as it is. */
@@ -107,6 +120,12 @@ function reduceTailEnded(state: State, event: Of<'upSucceeded' | 'upFailed'>): R
   return [withEntry(state, { ...ended, lifecycleError: { message, degraded: [degraded] } }), []];
 }
 
+/** An exchange that could not be undone is left for the next job, or the next start, to bring to an end. */
+function leftOf(intent: Entry['intent']): Entry['intent'] {
+  if (intent?.kind !== 'up' || (!intent.swap && !intent.isInterrupted)) return undefined;
+  return { ...intent, isInterrupted: true };
+}
+
 export function reduceUpCancelled(state: State, event: Of<'upCancelled'>): Result {
   const { jobId, at } = event;
   const entry = owned(state, event);
@@ -114,6 +133,7 @@ export function reduceUpCancelled(state: State, event: Of<'upCancelled'>): Resul
     const stopped = withChangedEntry(state, {
       ...entry,
       phase: { status: 'stopped' },
+      intent: leftOf(entry.intent),
       settling: undefined,
       tail: undefined,
     });
@@ -153,21 +173,32 @@ export function reduceDeleteEnded(state: State, event: Of<'deleteEnded'>): Resul
   const refresh: Effect = { type: 'refresh', reason: 'delete ended' };
   if (error !== undefined) return failed(state, entry, jobId, error, at, refresh);
   const effects: Effect[] = [...recordDeletion(entry), refresh, PERSIST];
-  if (entry.origin === 'manifest') {
-    const { record: _gone, ...rest } = entry;
-    const blank: Entry = { ...rest, phase: { status: 'stopped' }, link: undefined, candidates: [], made: [] };
+  if (entry.origin === 'manifest' || entry.origin === 'discovered') {
+    const { record: _gone, intent: _done, ...rest } = entry;
+    const phase = { status: 'stopped' } as const;
+    const blank: Entry = { ...rest, phase, link: undefined, candidates: [], made: [], lifecycleError: undefined };
     return [endOperation(withChangedEntry(state, blank), jobId, 'succeeded', at, undefined, 'deleted'), effects];
   }
   const revision = state.revision + 1;
   const entries = new Map(state.entries);
   entries.delete(entry.id);
   const tombstones = new Map(state.tombstones).set(entry.id, revision);
-  const gone = endOperation({ ...state, revision, entries, tombstones }, jobId, 'succeeded', at, undefined, 'deleted');
+  // Found again it is not started again by itself; and who brings it up again is asked for trust again.
+  const { id, autoStarted } = entry;
+  const memory = { id, autoStarted, stoppedByPerson: true, imageFindings: [] };
+  const left = remember({ ...state, revision, entries, tombstones }, memory);
+  const gone = endOperation(left, jobId, 'succeeded', at, undefined, 'deleted');
   return [gone, [{ type: 'unwatchConfig', id: entry.id }, ...effects]];
 }
 
 function failed(state: State, entry: Entry, jobId: string, message: string, at: number, refresh: Effect): Result {
   const lifecycleError = { message, degraded: [] };
-  const changed = withChangedEntry(state, { ...entry, phase: { status: 'error', failedAt: at }, lifecycleError });
+  const intent = entry.intent?.kind === 'delete' ? undefined : entry.intent;
+  const changed = withChangedEntry(state, {
+    ...entry,
+    phase: { status: 'error', failedAt: at },
+    lifecycleError,
+    intent,
+  });
   return [endOperation(changed, jobId, 'failed', at, message), [refresh, PERSIST]];
 }

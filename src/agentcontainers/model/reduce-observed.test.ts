@@ -51,6 +51,39 @@ describe('a container that is seen for the first time', () => {
   });
 });
 
+describe('an up that ended well', () => {
+  const begin = () => {
+    const scenario = createScenario();
+    scenario.register();
+    scenario.up('job');
+    scenario.upBegan('job', 'one');
+    scenario.upSucceeded('job', 'c1');
+    return scenario;
+  };
+
+  it('in a container that claims nothing has failed, and says in which', () => {
+    const scenario = begin();
+    scenario.observe([containerOf('c1', { name: 'theirs' })], { claims: [] });
+    expect(scenario.view()).toMatchObject({ status: 'error', error: expect.stringContaining('the container theirs') });
+    expect(scenario.state.operations.get('job')).toMatchObject({ status: 'failed' });
+  });
+
+  it('in one that claims another entry has failed, also when the one before is there', () => {
+    const scenario = begin();
+    const other = containerOf('c1', { workspaceFolder: OTHER });
+    scenario.observe([containerOf('c0', { state: 'exited' }), other]);
+    expect(scenario.view()).toMatchObject({ status: 'error', error: expect.stringContaining('Bringing up failed') });
+    expect(scenario.view(OTHER)).toMatchObject({ status: 'running' });
+  });
+
+  it('in one that is gone again has not: there is nothing to be wrong about', () => {
+    const scenario = begin();
+    scenario.observe([]);
+    expect(scenario.view()).toMatchObject({ status: 'stopped' });
+    expect(scenario.state.operations.get('job')).toMatchObject({ status: 'succeeded' });
+  });
+});
+
 describe('the level of an entry', () => {
   const levels = [
     ['all', true, false, 'adopted'],
@@ -198,13 +231,13 @@ describe('what a container was made from', () => {
     const scenario = createScenario();
     scenario.observe([containerOf('c1')], { readings: { [FOLDER]: readingOf('one') } });
     expect(scenario.entry().made).toEqual([
-      { containerId: 'c1', fingerprint: 'one', properties: { image: 'one' }, ours: false },
+      { containerId: 'c1', fingerprint: 'one', inputs: { image: 'one' }, ours: false },
     ]);
   });
 
   it('is not known when the file changed after it was made', () => {
     const scenario = createScenario();
-    const changed = { fingerprint: 'two', properties: {}, modifiedAt: T0 + 1 };
+    const changed = { fingerprint: 'two', inputs: {}, modifiedAt: T0 + 1 };
     scenario.observe([containerOf('c1')], { readings: { [FOLDER]: readingOf('two', { config: changed }) } });
     expect(scenario.entry().made).toEqual([]);
     expect(scenario.view().dirty).toBe(true);

@@ -22,6 +22,7 @@ describe('operations', () => {
       phase: 'waiting',
       startedAt: 7,
       logOffset: 42,
+      steps: [],
     });
   });
 
@@ -29,14 +30,14 @@ describe('operations', () => {
     const scenario = createScenario();
     scenario.register();
     scenario.up('job');
-    scenario.dispatch({ type: 'operationProgressed', jobId: 'job', phase: 'build' });
+    scenario.dispatch({ type: 'operationProgressed', jobId: 'job', phase: 'build', at: 0 });
     expect(scenario.state.operations.get('job')?.phase).toBe('build');
     const before = scenario.state;
-    scenario.dispatch({ type: 'operationProgressed', jobId: 'job', phase: 'build' });
-    scenario.dispatch({ type: 'operationProgressed', jobId: 'unknown', phase: 'build' });
+    scenario.dispatch({ type: 'operationProgressed', jobId: 'job', phase: 'build', at: 0 });
+    scenario.dispatch({ type: 'operationProgressed', jobId: 'unknown', phase: 'build', at: 0 });
     expect(scenario.state).toBe(before);
     scenario.dispatch({ type: 'upCancelled', id: FOLDER, jobId: 'job', at: 1 });
-    scenario.dispatch({ type: 'operationProgressed', jobId: 'job', phase: 'postCreateCommand' });
+    scenario.dispatch({ type: 'operationProgressed', jobId: 'job', phase: 'postCreateCommand', at: 0 });
     expect(scenario.state.operations.get('job')).toMatchObject({ status: 'cancelled', phase: 'build' });
   });
 
@@ -64,6 +65,7 @@ describe('operations', () => {
       startedAt: 1,
       endedAt: 2,
       logOffset: 0,
+      steps: [],
     });
     scenario.register();
     scenario.up('runs');

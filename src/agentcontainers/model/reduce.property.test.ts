@@ -72,7 +72,7 @@ function play(steps: readonly Step[], adopt: 'all' | 'roots' | 'none'): void {
       case 3:
         return dispatch({ type: 'restartRequested', ...base });
       default:
-        return dispatch({ type: 'deleteRequested', ...base, volumes: c % 2 === 0 });
+        return dispatch({ type: 'deleteRequested', ...base, volumes: 'none' });
     }
   }
 
@@ -88,16 +88,37 @@ function play(steps: readonly Step[], adopt: 'all' | 'roots' | 'none'): void {
     const stopsFirst = kind === 'restart' && phase?.status === 'stopping' && phase.jobId === jobId;
     const error = c % 3 === 0 ? 'it broke' : undefined;
     const containerId = `c${c % 4}`;
-    const intent = { operationId: jobId, fingerprint: pick(['one', 'two'], c), properties: {}, since: at };
+    const intent = {
+      kind: 'up' as const,
+      operationId: jobId,
+      fingerprint: pick(['one', 'two'], c),
+      inputs: {},
+      since: at,
+    };
+    const swap = { oldContainerId: containerId, oldName: 'old', wasRunning: true, isReady: false };
     const ups: Event[] = [
       { type: 'upBegan', id, intent: { ...intent, knownContainers: scenario.state.containers.map((one) => one.id) } },
+      { type: 'swapBegan', id, jobId, swap },
+      { type: 'swapReady', id, jobId },
+      { type: 'swapEnded', id, jobId },
+      { type: 'containerMade', id, made: { containerId, fingerprint: 'one', inputs: {}, ours: true } },
       { type: 'upReady', id, jobId },
       { type: 'upSucceeded', id, jobId, containerId, at },
       { type: 'upFailed', id, jobId, containerId: error && containerId, message: 'no', degraded: DEGRADED, at },
       { type: 'upCancelled', id, jobId, at },
-      { type: 'operationProgressed', jobId, phase: 'build' },
+      { type: 'operationProgressed', jobId, phase: 'build', at },
     ];
     const says: Readonly<Record<OperationKind, readonly Event[]>> = {
+      recover: ups,
+      'rerun-hook': [
+        {
+          type: 'hookEnded',
+          id,
+          jobId,
+          at,
+          ...(c % 2 === 0 ? {} : { failure: { message: 'no', degraded: DEGRADED } }),
+        },
+      ],
       create: ups,
       start: ups,
       recreate: ups,
@@ -205,6 +226,7 @@ function play(steps: readonly Step[], adopt: 'all' | 'roots' | 'none'): void {
             startedAt: 1,
             endedAt: 2,
             logOffset: 0,
+            steps: [],
           },
         });
         break;

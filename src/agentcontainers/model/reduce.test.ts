@@ -71,7 +71,7 @@ describe('an entry that is known before any container of it', () => {
     scenario.observe([containerOf('c1')]);
     expect(scenario.entry().level).toBe('seen');
     expect(typesOf(scenario.register())).toEqual(['watchConfig', 'persist', 'refresh']);
-    expect(scenario.entry()).toMatchObject({ level: 'adopted', origin: 'created', link: { id: 'c1' } });
+    expect(scenario.entry()).toMatchObject({ level: 'adopted', origin: 'created', link: undefined });
     expect(scenario.register()).toEqual([]);
   });
 
@@ -87,15 +87,23 @@ describe('an entry that is known before any container of it', () => {
 
   it('knows after a restart what its containers were made from, also of one that was made meanwhile', () => {
     const scenario = createScenario();
-    const made = [{ containerId: 'c1', fingerprint: 'one', properties: {}, ours: true }];
-    const intent = { operationId: 'job', fingerprint: 'two', properties: {}, since: 1, knownContainers: ['c1'] };
+    const made = [{ containerId: 'c1', fingerprint: 'one', inputs: {}, ours: true }];
+    const intent = {
+      kind: 'up' as const,
+      operationId: 'job',
+      fingerprint: 'two',
+      inputs: {},
+      since: 1,
+      knownContainers: ['c1'],
+    };
     scenario.register(FOLDER, { made, intent });
     const effects = scenario.observe([containerOf('c2', { createdAt: scenario.now })], {
       readings: { [FOLDER]: readingOf('two') },
     });
     expect(scenario.view()).toMatchObject({ level: 'managed', dirty: false, status: 'running' });
-    expect(scenario.entry().made).toEqual([{ containerId: 'c2', fingerprint: 'two', properties: {}, ours: true }]);
-    expect(scenario.entry().intent).toBeUndefined();
+    expect(scenario.entry().made).toEqual([{ containerId: 'c2', fingerprint: 'two', inputs: {}, ours: true }]);
+    // Until what was begun has been brought to an end.
+    expect(scenario.entry().intent).toMatchObject({ isInterrupted: true });
     expect(typesOf(effects)).toContain('persist');
   });
 });

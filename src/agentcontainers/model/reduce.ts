@@ -11,6 +11,14 @@ import {
   reduceSubAgentExited,
 } from './reduce-agent.ts';
 import { reduceConfigRead } from './reduce-config.ts';
+import { reduceDiscovered } from './reduce-discovered.ts';
+import {
+  reduceContainerMade,
+  reduceIntentNoted,
+  reduceSwapBegan,
+  reduceSwapEnded,
+  reduceSwapReady,
+} from './reduce-intent.ts';
 import {
   reduceDeleteEnded,
   reduceDeleteRequested,
@@ -19,7 +27,6 @@ import {
   reduceRestartStopped,
   reduceStopEnded,
   reduceStopRequested,
-  reduceUpBegan,
   reduceUpCancelled,
   reduceUpFailed,
   reduceUpReady,
@@ -27,8 +34,13 @@ import {
   reduceUpSucceeded,
 } from './reduce-lifecycle.ts';
 import { reduceObserved, reduceObserveFailed } from './reduce-observed.ts';
+import { newEntry } from './new-entry.ts';
 import { progressOperation, withOperation } from './reduce-operation.ts';
-import { withEntry, type Entry, type State } from './state.ts';
+import { reduceProjectChosen } from './reduce-project.ts';
+import { reduceImageJudged, reduceTrusted, reduceTrustRevoked } from './reduce-trust.ts';
+import { reduceRemembered, withRecalled } from './remembered.ts';
+import { reduceHolderCame, reduceHolderLeft, reduceHookEnded, reduceHookRequested } from './reduce-use.ts';
+import type { Entry, State } from './state.ts';
 import { takenNames, withFreeName } from './entry-name.ts';
 
 /**
@@ -40,6 +52,8 @@ export function reduce(state: State, event: Event): readonly [State, readonly Ef
   switch (event.type) {
     case 'registered':
       return reduceRegistered(state, event);
+    case 'remembered':
+      return reduceRemembered(state, event);
     case 'operationRestored':
       return [withOperation(state, event.operation), []];
     case 'observed':
@@ -51,7 +65,34 @@ export function reduce(state: State, event: Event): readonly [State, readonly Ef
     case 'upRequested':
       return reduceUpRequested(state, event);
     case 'upBegan':
-      return reduceUpBegan(state, event);
+    case 'deleteBegan':
+      return reduceIntentNoted(state, event);
+    case 'swapBegan':
+      return reduceSwapBegan(state, event);
+    case 'swapReady':
+      return reduceSwapReady(state, event);
+    case 'swapEnded':
+      return reduceSwapEnded(state, event);
+    case 'containerMade':
+      return reduceContainerMade(state, event);
+    case 'projectChosen':
+      return reduceProjectChosen(state, event);
+    case 'trusted':
+      return reduceTrusted(state, event);
+    case 'trustRevoked':
+      return reduceTrustRevoked(state, event);
+    case 'imageJudged':
+      return reduceImageJudged(state, event);
+    case 'discovered':
+      return reduceDiscovered(state, event);
+    case 'holderCame':
+      return reduceHolderCame(state, event);
+    case 'holderLeft':
+      return reduceHolderLeft(state, event);
+    case 'hookRequested':
+      return reduceHookRequested(state, event);
+    case 'hookEnded':
+      return reduceHookEnded(state, event);
     case 'upReady':
       return reduceUpReady(state, event);
     case 'upSucceeded':
@@ -75,7 +116,7 @@ export function reduce(state: State, event: Event): readonly [State, readonly Ef
     case 'deleteEnded':
       return reduceDeleteEnded(state, event);
     case 'operationProgressed':
-      return [progressOperation(state, event.jobId, event.phase), []];
+      return [progressOperation(state, event.jobId, event.phase, event.at), []];
     case 'subAgentCreated':
       return reduceSubAgentCreated(state, event);
     case 'subAgentDeleted':
@@ -97,6 +138,11 @@ export function reduce(state: State, event: Event): readonly [State, readonly Ef
   }
 }
 
+/** What the embedder gave stays, whoever asks for it too; so does what was found on disk, unless the embedder gives it. */
+function keepsOrigin(before: Entry, origin: Entry['origin']): boolean {
+  return origin === 'seen' || before.origin === 'manifest' || (before.origin === 'discovered' && origin === 'created');
+}
+
 /** An entry that is known before any container of it was seen. A later registration only adds to an earlier one. */
 function reduceRegistered(
   state: State,
@@ -110,17 +156,18 @@ function reduceRegistered(
     const entry: Entry = {
       ...before,
       level: adopted ? 'adopted' : before.level,
-      // What the embedder gave stays, whoever asks for it too.
-      origin: event.origin === 'seen' || before.origin === 'manifest' ? before.origin : event.origin,
+      // A container of what was only seen has proven nothing: the pass that follows tells which one stands for it.
+      ...(adopted ? { link: undefined, candidates: [], phase: { status: 'stopped' } as const } : {}),
+      origin: keepsOrigin(before, event.origin) ? before.origin : event.origin,
       ...(manifestName === undefined ? {} : { manifestName, name: manifestName, nameSource: 'chosen' }),
       preassignedRecordId: preassignedRecordId ?? before.preassignedRecordId,
     };
     return [
-      withEntry(state, adopted ? withFreeName(state, entry) : entry),
+      withRecalled(state, adopted ? withFreeName(state, entry) : entry),
       adopted ? [{ type: 'watchConfig', id, key }, { type: 'persist' }, { type: 'refresh', reason: 'adopted' }] : [],
     ];
   }
-  const entry: Entry = {
+  const entry = newEntry({
     id,
     key,
     origin: event.origin,
@@ -130,13 +177,14 @@ function reduceRegistered(
     manifestName,
     // The entry may have been removed a moment ago: a listing that began before that is stale for the new one too.
     revision: state.tombstones.get(id) ?? 0,
-    phase: { status: 'stopped' },
-    candidates: [],
-    agent: { kind: 'none' },
     preassignedRecordId,
     ignored: event.ignored ?? false,
     made: event.made,
-    intent: event.intent,
-  };
-  return [withEntry(state, entry), event.adopted ? [{ type: 'watchConfig', id, key }] : []];
+    intent: event.intent && { ...event.intent, isInterrupted: true },
+    trust: event.trust,
+    imageFindings: event.imageFindings ?? [],
+    stoppedByPerson: event.stoppedByPerson ?? false,
+    abandoned: event.abandoned ?? [],
+  });
+  return [withRecalled(state, entry), event.adopted ? [{ type: 'watchConfig', id, key }] : []];
 }

@@ -1,3 +1,4 @@
+import type { ComposeProject } from './compose-project.ts';
 import type { Container } from './container.ts';
 import type {
   Agent,
@@ -10,24 +11,19 @@ import type {
   Phase,
   SubAgentRecordInfo,
 } from './devcontainer.ts';
+import type { Holder } from './holder.ts';
+import type { Intent } from './intent.ts';
 import type { Operation } from './operation.ts';
+import type { RememberedEntry } from './remembered.ts';
 import type { Instant } from './time.ts';
+import { isAccepted, permissionOf, type Finding, type Permission, type Trust, type Verdict } from './verdict.ts';
 
 /** The fingerprint a container was made from. `ours`: this daemon made it, so its devcontainer is managed. */
 export interface MadeFrom {
   readonly containerId: string;
   readonly fingerprint: string;
-  readonly properties: Readonly<Record<string, string>>;
+  readonly inputs: Readonly<Record<string, string>>;
   readonly ours: boolean;
-}
-
-/** What an `up` set out from. A container that was not there before it was made by it. */
-export interface Intent {
-  readonly operationId: JobId;
-  readonly fingerprint: string;
-  readonly properties: Readonly<Record<string, string>>;
-  readonly since: Instant;
-  readonly knownContainers: readonly string[];
 }
 
 /** The end of an `up` that waits for a pass to see what became of the container. */
@@ -49,19 +45,28 @@ export interface LifecycleError {
 }
 
 export interface KnownConfig {
-  /** It names compose files, so its container is one service of a project. */
+  /** Its container is made by compose, as one service of a project. */
   readonly isCompose?: boolean | undefined;
+  /** Set with it. */
+  readonly compose?: ComposeProject | undefined;
+  /** Its container is made straight from this image: there is nothing to build when the engine has it. */
+  readonly plainImage?: string | undefined;
   readonly fingerprint: string;
-  readonly properties: Readonly<Record<string, string>>;
+  readonly inputs: Readonly<Record<string, string>>;
   readonly modifiedAt: Instant;
+  /** What of its files could not be looked at; one readable sentence each. */
+  readonly problems?: readonly string[] | undefined;
 }
 
 export interface Entry {
   /** Name-based UUID of the key. */
   readonly id: string;
   readonly key: EntryKey;
-  /** `created`: a person asked for it. `manifest`: the embedder did; stays when deleted. */
-  readonly origin: 'manifest' | 'created' | 'seen';
+  /**
+   * `created`: a person asked for it. `manifest`: the embedder did. `discovered`: its configuration lies under a root.
+   * The last two stay when deleted.
+   */
+  readonly origin: 'manifest' | 'created' | 'discovered' | 'seen';
   readonly level: Level;
   readonly name: string;
   /** `chosen`: by the user in the configuration, so never altered. */
@@ -87,12 +92,32 @@ export interface Entry {
   readonly ignored: boolean;
   readonly made: readonly MadeFrom[];
   readonly intent?: Intent | undefined;
+  /** What its configuration can do to the host; unknown until it was read. */
+  readonly verdict?: Verdict | undefined;
+  /** What the image asks for that was built last; part of the verdict. */
+  readonly imageFindings: readonly Finding[];
+  readonly trust?: Trust | undefined;
+  /** Who uses it now. */
+  readonly holders: readonly Holder[];
+  /** The configuration asks to be started by itself. */
+  readonly autoStart: boolean;
+  /** Operations that were given up: what a process of theirs, which outlived its daemon, still makes is removed. */
+  readonly abandoned: readonly string[];
+  /** A person stopped it: it is not started by itself any more. */
+  readonly stoppedByPerson: boolean;
+  /** It was started by itself, or ran without that: it is not started by itself again while the library lives. */
+  readonly autoStarted?: boolean | undefined;
+  /** The verdict of which it was said that nobody has accepted it, so that it is not started by itself. */
+  readonly autoStartAsked?: string | undefined;
 }
 
 /** What never changes while the library runs. */
 export interface Settings {
   readonly adopt: 'roots' | 'all' | 'none';
   readonly injectSubAgents: boolean;
+  /** `all`: what a configuration can do to the host needs nobody's trust. */
+  readonly trust: 'ask' | 'all';
+  readonly autoStart: boolean;
 }
 
 export type Observation =
@@ -112,6 +137,13 @@ export interface State {
   readonly claims: ReadonlyMap<string, string>;
   readonly observation: Observation;
   readonly operations: ReadonlyMap<string, Operation>;
+  /** Of entries that left the list, the oldest first. */
+  readonly remembered: ReadonlyMap<string, RememberedEntry>;
+  /**
+   * The compose project that was made for an entry, by its id; the latest last. It outlives the entry: volumes of the
+   * project may have been left.
+   */
+  readonly projects: ReadonlyMap<string, string>;
 }
 
 export function initialState(settings: Settings): State {
@@ -125,6 +157,8 @@ export function initialState(settings: Settings): State {
     claims: new Map(),
     observation: { status: 'none' },
     operations: new Map(),
+    remembered: new Map(),
+    projects: new Map(),
   };
 }
 
@@ -138,6 +172,16 @@ export function isSameRun(a: string, b: string): boolean {
   if (a === b) return true;
   const [[idA, startA], [idB, startB]] = [a.split('@'), b.split('@')];
   return idA === idB && (startA === '' || startB === '');
+}
+
+/** What an `up` of this entry may do to the host, as far as is known. */
+export function permissionOfEntry(state: State, entry: Entry): Permission {
+  return state.settings.trust === 'all' ? 'all' : permissionOf(entry.verdict, entry.trust);
+}
+
+/** Whether it may be started by itself: somebody has accepted what it can do to the host, be that nothing. */
+export function mayStartByItself(state: State, entry: Entry): boolean {
+  return entry.verdict !== undefined && (state.settings.trust === 'all' || isAccepted(entry.verdict, entry.trust));
 }
 
 export function isTransitioning(phase: Phase): boolean {

@@ -24,6 +24,7 @@ describe('the projection', () => {
       name: 'a',
       workspaceFolder: FOLDER,
       configPath: keyOf(FOLDER).configPath,
+      trusted: false,
       status: 'stopped',
       dirty: false,
       level: 'adopted',
@@ -33,6 +34,17 @@ describe('the projection', () => {
     scenario.dispatch({ type: 'configRead', id: FOLDER, reading: readingOf('two') });
     const view = scenario.view();
     for (const name of [...Object.keys(view), ...Object.keys(view.agent ?? {})]) expect(name).toMatch(FIELD);
+  });
+
+  it('shows no metadata of a container, which holds the environment of its configuration', () => {
+    const scenario = createScenario();
+    const labels = { 'devcontainer.metadata': '[{"containerEnv":{"TOKEN":"canary"}}]', team: 'red' };
+    const container = containerOf('c1', { labels });
+    scenario.observe([container, containerOf('plain', { labels })], { claims: [claimOf(container)] });
+    const list = createProjector()(scenario.state);
+    expect(JSON.stringify(list)).not.toContain('canary');
+    expect(list.devcontainers[0]?.container?.labels).toMatchObject({ team: 'red' });
+    expect(list.containers.map((one) => one.labels['team'])).toEqual(['red', 'red']);
   });
 
   it('sorts by folder, then by configuration', () => {
@@ -96,7 +108,7 @@ describe('objects of the projection', () => {
     ['a failed listing', (scenario) => scenario.dispatch({ type: 'observeFailed', message: 'no', at: 1 })],
     [
       'progress of an operation',
-      (scenario) => scenario.dispatch({ type: 'operationProgressed', jobId: 'x', phase: '' }),
+      (scenario) => scenario.dispatch({ type: 'operationProgressed', jobId: 'x', phase: '', at: 0 }),
     ],
     [
       'a configuration with the same content',
@@ -144,4 +156,11 @@ describe('objects of the projection', () => {
     scenario.deleteEnded('job', undefined, '/w/b');
     expect(look().devcontainers.map(({ id }) => id)).toEqual([FOLDER]);
   });
+});
+
+it('warns of what of a configuration is not compared', () => {
+  const scenario = createScenario();
+  const config = { fingerprint: 'one', inputs: {}, modifiedAt: 0, problems: ['./big has too many files.'] };
+  scenario.observe([containerOf('c1')], { readings: { [FOLDER]: readingOf('one', { config }) } });
+  expect(createProjector()(scenario.state).warnings).toEqual(['a: ./big has too many files.']);
 });

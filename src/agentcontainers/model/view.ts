@@ -1,10 +1,13 @@
-import type { Container } from './container.ts';
+import { LABEL, type Container } from './container.ts';
 import type { Candidate, ConfigError, Degraded, DevcontainerStatus, DirtyReason, Level } from './devcontainer.ts';
 import { dirtyReasons } from './fingerprint.ts';
+import { ownerOf } from './container-owner.ts';
 import { reuse } from './equality.ts';
 import { boundPorts, portWarnings } from './port-list.ts';
-import type { Entry, State } from './state.ts';
+import { permissionOfEntry, type Entry, type State } from './state.ts';
 import type { Instant } from './time.ts';
+import type { Holder } from './holder.ts';
+import type { Trust, Verdict } from './verdict.ts';
 
 export type AgentStatus = 'starting' | 'running' | 'failed' | 'exited' | 'unsupported';
 
@@ -40,6 +43,17 @@ export interface Devcontainer {
   readonly dirtyReasons?: readonly DirtyReason[] | undefined;
   readonly configError?: ConfigError | undefined;
   readonly candidates?: readonly Candidate[] | undefined;
+  /**
+   * A person may create, recreate and start it: its configuration can do nothing to the host, or somebody has accepted it.
+   * By itself it is started only when somebody has accepted it.
+   */
+  readonly trusted: boolean;
+  /** What its configuration can do to the host; absent until it was read. */
+  readonly verdict?: Verdict | undefined;
+  /** What was accepted; with another hash than the verdict's it does not count any more. */
+  readonly trust?: Trust | undefined;
+  /** Who uses it now. */
+  readonly holders?: readonly Holder[] | undefined;
   /** The operation that owns the entry now, if any. */
   readonly operationId?: string | undefined;
 }
@@ -62,10 +76,10 @@ export function createProjector(): (state: State) => ListResult {
   const projectContainers = createContainerProjector();
   let last: { state: State; list: ListResult } | undefined;
 
-  function viewOf(entry: Entry): Devcontainer {
+  function viewOf(state: State, entry: Entry): Devcontainer {
     const known = devcontainers.get(entry.id);
     if (known?.entry === entry) return known.view;
-    const view = reuse(known?.view, projectEntry(entry)) as Devcontainer;
+    const view = reuse(known?.view, projectEntry(state, entry)) as Devcontainer;
     devcontainers.set(entry.id, { entry, view });
     return view;
   }
@@ -73,13 +87,16 @@ export function createProjector(): (state: State) => ListResult {
   return (state) => {
     const same = last?.state;
     if (last && same?.entries === state.entries && same.containers === state.containers) return last.list;
-    const views = [...state.entries.values()].sort(byKey).map(viewOf);
+    const views = [...state.entries.values()].sort(byKey).map((entry) => viewOf(state, entry));
     for (const id of devcontainers.keys()) if (!state.entries.has(id)) devcontainers.delete(id);
     const before = last?.list;
     const list: ListResult = {
       devcontainers: reuseArray(before?.devcontainers, views),
       containers: reuseArray(before?.containers, projectContainers(state)),
-      warnings: reuse(before?.warnings, portWarnings(state.containers)) as readonly string[],
+      warnings: reuse(before?.warnings, [
+        ...portWarnings(state.containers),
+        ...configWarnings(state),
+      ]) as readonly string[],
     };
     const changed =
       list.devcontainers !== before?.devcontainers ||
@@ -88,6 +105,13 @@ export function createProjector(): (state: State) => ListResult {
     last = { state, list: before && !changed ? before : list };
     return last.list;
   };
+}
+
+/** What of a configuration is not compared, so that nobody takes it for clean. */
+function configWarnings(state: State): string[] {
+  return [...state.entries.values()].flatMap(({ name, config }) =>
+    (config?.problems ?? []).map((problem) => `${name}: ${problem}`),
+  );
 }
 
 function reuseArray<T>(before: readonly T[] | undefined, after: readonly T[]): readonly T[] {
@@ -101,18 +125,26 @@ function createContainerProjector(): (state: State) => readonly ListedContainer[
   function viewOf(container: Container, devcontainerId: string | undefined, level: Level | undefined): ListedContainer {
     const known = views.get(container);
     if (known && known.devcontainerId === devcontainerId && known.level === level) return known;
-    const ports = boundPorts(container);
-    const view = { ...container, ports, ...(devcontainerId === undefined ? {} : { devcontainerId, level }) };
+    const owned = devcontainerId === undefined ? {} : { devcontainerId };
+    const view = { ...shownContainer(container), ...owned, ...(level === undefined ? {} : { level }) };
     views.set(container, view);
     return view;
   }
 
   return (state) =>
     state.containers.map((container) => {
-      const devcontainerId = state.claims.get(container.id);
-      const level = devcontainerId === undefined ? undefined : (state.entries.get(devcontainerId)?.level ?? 'seen');
-      return viewOf(container, devcontainerId, level);
+      const owner = ownerOf(state, container.id);
+      return viewOf(container, owner?.id, owner?.level ?? (state.claims.has(container.id) ? 'seen' : undefined));
     });
+}
+
+/**
+ * A container as it may be seen by everyone who may list it. Its metadata hold the environment that its configuration
+ * sets, tokens included; who has the configuration has them anyway.
+ */
+function shownContainer(container: Container): Container {
+  const { [LABEL.metadata]: _metadata, ...labels } = container.labels;
+  return { ...container, labels, ports: boundPorts(container) };
 }
 
 const byKey = (a: Entry, b: Entry): number =>
@@ -120,7 +152,7 @@ const byKey = (a: Entry, b: Entry): number =>
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 /** One entry as the outside sees it. Everything derived (dirty, agent, error) is derived here and never stored. */
-export function projectEntry(entry: Entry): Devcontainer {
+export function projectEntry(state: State, entry: Entry): Devcontainer {
   const { phase, link, lifecycleError, configError } = entry;
   const reasons = dirtyReasons(entry);
   const agent = projectAgent(entry);
@@ -135,13 +167,17 @@ export function projectEntry(entry: Entry): Devcontainer {
     dirty: reasons.length > 0,
     level: entry.level,
     subAgentId: entry.record?.id ?? entry.preassignedRecordId ?? null,
-    ...(link ? { container: { ...link, ports: boundPorts(link) } } : {}),
+    ...(link ? { container: shownContainer(link) } : {}),
     ...(agent ? { agent } : {}),
     ...(error === undefined ? {} : { error }),
     ...(lifecycleError && lifecycleError.degraded.length > 0 ? { degraded: lifecycleError.degraded } : {}),
     ...(reasons.length > 0 ? { dirtyReasons: reasons } : {}),
     ...(configError ? { configError } : {}),
     ...(entry.candidates.length > 0 ? { candidates: entry.candidates } : {}),
+    trusted: permissionOfEntry(state, entry) === 'all',
+    ...(entry.verdict ? { verdict: entry.verdict } : {}),
+    ...(entry.trust ? { trust: entry.trust } : {}),
+    ...(entry.holders.length > 0 ? { holders: entry.holders } : {}),
     ...('jobId' in phase ? { operationId: phase.jobId } : {}),
   };
 }

@@ -40,9 +40,26 @@ export interface Platform {
   readonly variant?: string | undefined;
 }
 
+export interface ImageDetails {
+  readonly id: string;
+  readonly platform: Platform;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** Everything by which a container can be made anew; opaque, and fit for a file. */
+export type ContainerBlueprint = string;
+
+/** What an image that we made ourselves is for. */
+export interface ImageLabels {
+  readonly labels: Readonly<Record<string, string>>;
+}
+
 export interface EngineEvent {
+  /** `image`: a reference may mean another image now. */
+  readonly type: 'container' | 'image';
   readonly action: string;
-  readonly containerId: string;
+  /** Of the container, or the image's id or reference. */
+  readonly subjectId: string;
   readonly at: Instant;
   readonly labels: Readonly<Record<string, string>>;
 }
@@ -97,7 +114,8 @@ export interface ContainerEngine {
   inspectContainer(id: string, signal: AbortSignal): Promise<ContainerDetails>;
   imagePlatform(image: string, signal: AbortSignal): Promise<Platform>;
   /**
-   * Container events from `since` on (replayed, then live), except exec and health events; filtered by the engine.
+   * Container events (without exec and health events) and image events (pull, load, import, tag, untag, delete) from
+   * `since` on (replayed, then live); filtered by the engine.
    * Ends or throws when the connection does. `onOpen` is called when the request was sent.
    */
   events(query: { readonly since: Instant; readonly signal: AbortSignal }): AsyncIterable<EngineEvent>;
@@ -110,6 +128,25 @@ export interface ContainerEngine {
     id: string,
     options: { readonly volumes: boolean; readonly force: boolean; readonly signal: AbortSignal },
   ): Promise<void>;
+  /** By reference or id; `undefined` when the engine does not have it. */
+  inspectImage(image: string, signal: AbortSignal): Promise<ImageDetails | undefined>;
+  renameContainer(id: string, name: string, signal: AbortSignal): Promise<void>;
+  /** What a container was made from, without its file system. */
+  describeContainer(id: string, signal: AbortSignal): Promise<ContainerBlueprint>;
+  /** A new image with the container's file system as it is now; its id. The container is paused meanwhile. */
+  commitContainer(id: string, image: ImageLabels, signal: AbortSignal): Promise<string>;
+  /** Makes a container, with the name, mounts and networks of the blueprint, from this image; its id. Not started. */
+  createContainer(blueprint: ContainerBlueprint, imageId: string, signal: AbortSignal): Promise<string>;
+  /** Gone, and in use, are success. */
+  removeImage(id: string, signal: AbortSignal): Promise<void>;
+  /** Ids of images that carry all these labels, e.g. to find those that `commitContainer` made. */
+  listImages(query: { readonly labels: readonly string[]; readonly signal: AbortSignal }): Promise<string[]>;
+  /** Names of volumes that carry all these labels. */
+  listVolumes(query: { readonly labels: readonly string[]; readonly signal: AbortSignal }): Promise<string[]>;
+  /** Gone, and in use by another container, are success; `false` when it is in use. */
+  removeVolume(name: string, signal: AbortSignal): Promise<boolean>;
+  /** Names of networks that carry all these labels. */
+  listNetworks(query: { readonly labels: readonly string[]; readonly signal: AbortSignal }): Promise<string[]>;
   /** Networks that carry all these labels; those in use are left alone. */
   removeNetworks(query: { readonly labels: readonly string[]; readonly signal: AbortSignal }): Promise<void>;
   exec(spec: ExecSpec): Promise<ExecSession>;

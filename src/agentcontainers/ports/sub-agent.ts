@@ -1,5 +1,6 @@
 import type { DisplayApp, SubAgentApp } from '../model/customization.ts';
 import type { Platform } from './container-engine.ts';
+import type { ReadOnlyMount } from './devcontainer-cli.ts';
 
 export type { DisplayApp, SubAgentApp };
 
@@ -60,6 +61,8 @@ export interface SubAgentBinary {
         readonly answer?: string | undefined;
       }
     | undefined;
+  /** With it, a line with the beginning `busy` reports what it is busy with, and one with `idle` that it is not. */
+  readonly busyLines?: { readonly busy: string; readonly idle: string } | undefined;
 }
 
 /** Chooses the executable for a platform; `undefined` means that there is none for it. */
@@ -78,8 +81,11 @@ export interface DeliverRequest {
 export interface Delivery {
   /** Absolute path inside the container. */
   readonly path: string;
-  /** `present`: the file was there already with the right digest. */
-  readonly way: 'present' | 'archive' | 'exec-stdin' | 'mount';
+  /**
+   * `mounted`: it is on the host, in the directory that we mounted when we made the container. `present`: the file was
+   * there already with the right digest. `mount`: put into a mount that was found in the container.
+   */
+  readonly way: 'mounted' | 'present' | 'archive' | 'exec-stdin' | 'mount';
   /** First line of what the version call printed. */
   readonly version?: string | undefined;
 }
@@ -94,6 +100,8 @@ export interface LaunchRequest {
   readonly env: Readonly<Record<string, string>>;
   /** Takes what it writes, line by line, apart from heartbeats; bounded, and safe to show. */
   readonly onOutput?: ((line: string) => void) | undefined;
+  /** Told what it is busy with, and `undefined` when it is not any more. */
+  readonly onBusy?: ((reason: string | undefined) => void) | undefined;
   /** Aborting this ends the process: asks, waits, kills. */
   readonly signal: AbortSignal;
 }
@@ -125,6 +133,11 @@ export interface SubAgentProcess {
 
 /** Puts a sub-agent into a container and runs it there. */
 export interface SubAgentLauncher {
+  /**
+   * A directory of the host to mount read-only into each container that is made, so that nothing has to be copied into
+   * it. `undefined` when there is none, or when it was seen not to work with this engine.
+   */
+  readOnlyMount(signal: AbortSignal): Promise<ReadOnlyMount | undefined>;
   /** `sub-agent-delivery-failed`; `sub-agent-unsupported` when no retry can help, e.g. a script without its shell. */
   deliver(request: DeliverRequest): Promise<Delivery>;
   /** Resolves when the process is ready. `sub-agent-start-failed`. */
