@@ -1,7 +1,9 @@
 import { expect, it } from 'vitest';
 
-import { childEnvironment } from './child-environment.ts';
+import { childEnvironment, mayBeInEnvironment, withProjectName } from './child-environment.ts';
 import { createRedact } from './redaction.ts';
+
+const WITHOUT_GIT = { BUILDX_GIT_INFO: '0', BUILDX_GIT_LABELS: '0', COMPOSE_EXPERIMENTAL_GIT_REMOTE: '0' };
 
 it('passes what is listed and nothing else', () => {
   const source = {
@@ -14,6 +16,7 @@ it('passes what is listed and nothing else', () => {
     BUILDKIT_PROGRESS: 'plain',
     DOCKER_CONFIG: '/d',
     COMPOSE_PROJECT_NAME: 'one-for-all',
+    COMPOSE_ENV_FILES: '/one-for-all.env',
     DOCKER_CONTEXT: 'other',
     DOCKER_HOST: 'unix:///other.sock',
     NODE_OPTIONS: '--inspect',
@@ -31,14 +34,42 @@ it('passes what is listed and nothing else', () => {
     COMPOSE_HTTP_TIMEOUT: '9',
     BUILDKIT_PROGRESS: 'plain',
     DOCKER_CONFIG: '/d',
+    CONTAINER_HOST: 'unix:///ours.sock',
     DOCKER_HOST: 'unix:///ours.sock',
+    ...WITHOUT_GIT,
   });
+});
+
+it('names a project of compose only for the run that is about it', () => {
+  const env = childEnvironment({ COMPOSE_PROJECT_NAME: 'one-for-all' }, undefined);
+  expect(withProjectName(env, undefined)).toEqual(WITHOUT_GIT);
+  expect(withProjectName(env, 'mine')).toEqual({ ...WITHOUT_GIT, COMPOSE_PROJECT_NAME: 'mine' });
+});
+
+it('tells which variables a run may have, whatever files say', () => {
+  const names = ['COMPOSE_PROJECT_NAME', 'HOME', 'COMPOSE_HTTP_TIMEOUT', 'COMPOSE_FILE', 'API_TOKEN', 'SSH_AUTH_SOCK'];
+  expect(names.filter((name) => mayBeInEnvironment(name))).toEqual([
+    'COMPOSE_PROJECT_NAME',
+    'HOME',
+    'COMPOSE_HTTP_TIMEOUT',
+    'SSH_AUTH_SOCK',
+  ]);
 });
 
 it('gives no engine address when there is none, and the SSH agent only to an engine behind SSH', () => {
   const source = { SSH_AUTH_SOCK: '/agent', DOCKER_HOST: 'unix:///other.sock' };
-  expect(childEnvironment(source, undefined)).toEqual({});
-  expect(childEnvironment(source, 'ssh://me@host')).toEqual({ DOCKER_HOST: 'ssh://me@host', SSH_AUTH_SOCK: '/agent' });
+  expect(childEnvironment(source, undefined)).toEqual(WITHOUT_GIT);
+  expect(childEnvironment(source, 'ssh://me@host')).toEqual({
+    CONTAINER_HOST: 'ssh://me@host',
+    DOCKER_HOST: 'ssh://me@host',
+    SSH_AUTH_SOCK: '/agent',
+    ...WITHOUT_GIT,
+  });
+});
+
+it('keeps buildx and compose from running git, whatever ours says', () => {
+  const source = { BUILDX_GIT_INFO: '1', BUILDX_GIT_LABELS: 'full', COMPOSE_EXPERIMENTAL_GIT_REMOTE: '1' };
+  expect(childEnvironment(source, undefined)).toEqual(WITHOUT_GIT);
 });
 
 it.each([

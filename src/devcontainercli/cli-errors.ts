@@ -1,5 +1,5 @@
 import type { EntryKey } from '../agentcontainers/model/devcontainer.ts';
-import type { ConfigSnapshot, UpOutcome } from '../agentcontainers/ports.ts';
+import type { CliFailure } from '../agentcontainers/ports.ts';
 import { raceAbort } from '../async/abort.ts';
 import {
   AgentContainersError,
@@ -8,9 +8,9 @@ import {
   isAgentContainersError,
   type FailedCommand,
 } from '../errors.ts';
+import type { DevcontainerJson } from './devcontainer-json.ts';
+import type { Cause } from './failure-causes.ts';
 import type { ProcessGroupExit } from './process-group.ts';
-
-type Failure = Extract<UpOutcome, { outcome: 'error' }>;
 
 /** Throws `cancelled` when the signal is aborted, whatever reason it was aborted with. */
 export function throwIfAborted(signal: AbortSignal): void {
@@ -52,13 +52,27 @@ export function notStarted(error: unknown): AgentContainersError {
   );
 }
 
-/** The outcome of an `up` that was refused before the CLI was started. */
-export function refusedUp(phase: string, message: string): Failure {
+/** The outcome of a run that was refused before the CLI was started. */
+export function refused(phase: string, message: string): CliFailure {
   return { outcome: 'error', phase, message, outputTail: '' };
 }
 
+/**
+ * The outcome of a run that could not be started for want of something that may be there again: an engine, room on the
+ * disk. Throws what a run may reject with, what the last look found, and what is a fault of this program.
+ *
+ * @param doing opens the message: `Building the image`
+ */
+export function refusedFor(error: unknown, phase: string, doing: string): CliFailure {
+  if (isAgentContainersError(error, 'cancelled', 'cli-missing', 'cli-output-invalid')) throw error;
+  if (isAgentContainersError(error, 'verdict-changed', 'devcontainer-not-trusted')) throw error;
+  if (isAgentContainersError(error)) return refused(phase, error.message);
+  if (typeof (error as NodeJS.ErrnoException | undefined)?.code !== 'string') throw error;
+  return refused(phase, `${doing} failed: ${errorMessage(error)}. Check the room for temporary files and try again.`);
+}
+
 /** One sentence and the next step for a configuration that cannot be used. */
-export function unusableConfiguration(key: EntryKey, config: Exclude<ConfigSnapshot, { kind: 'valid' }>): string {
+export function unusableConfiguration(key: EntryKey, config: Exclude<DevcontainerJson, { kind: 'valid' }>): string {
   const reason =
     config.kind === 'missing'
       ? 'there is no such file. Restore it and try again.'
@@ -83,12 +97,15 @@ export function unexpectedEnd(
   exit: ProcessGroupExit,
   command: string,
   tail: string,
+  known: { readonly contradicts?: boolean | undefined; readonly cause?: Cause | undefined } = {},
 ): AgentContainersError {
-  const how =
-    exit.signal === null ? `it ended with code ${exit.exitCode} and no valid result` : `it was ended by ${exit.signal}`;
+  let how = `it ended with code ${exit.exitCode} and no valid result`;
+  if (known.cause !== undefined) how = known.cause.reason;
+  else if (exit.signal !== null) how = `it was ended by ${exit.signal}`;
+  else if (known.contradicts === true) how = `its result does not go with its exit code ${exit.exitCode}`;
   return new AgentContainersError(
     'cli-output-invalid',
-    `Running \`devcontainer ${what}\` failed: ${how}. Read the log and try again.`,
+    `Running \`devcontainer ${what}\` failed: ${how}. ${known.cause?.next ?? 'Read the log and try again'}.`,
     { details: { command: failedCommand(exit, command, tail) } },
   );
 }

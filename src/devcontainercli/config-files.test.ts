@@ -22,6 +22,11 @@ async function write(path: string, text = '{ "image": "some:1" }'): Promise<stri
   return file;
 }
 
+/** The file as a configuration of the folder that all of a test lies in. */
+function read(configPath: string): Promise<ConfigSnapshot> {
+  return files.read({ workspaceFolder: root, configPath });
+}
+
 function valid(snapshot: ConfigSnapshot) {
   if (snapshot.kind !== 'valid') throw new Error(JSON.stringify(snapshot));
   return snapshot;
@@ -112,16 +117,16 @@ it('knows real directories', async () => {
 
 describe('reading', () => {
   it('gives value, fingerprint and a hash of each property', async () => {
-    const one = valid(await files.read(await write('one.json', '// x\n{ "image": "a", "name": "n", }')));
-    const two = valid(await files.read(await write('two.json', '{"name":"n","image":"b"}')));
+    const one = valid(await read(await write('one.json', '// x\n{ "image": "a", "name": "n", }')));
+    const two = valid(await read(await write('two.json', '{"name":"n","image":"b"}')));
     expect(one.config).toEqual({ image: 'a', name: 'n' });
     expect(one.fingerprint).toMatch(/^[0-9a-f]{64}$/);
     expect(two.fingerprint).not.toBe(one.fingerprint);
-    expect(Object.keys(one.properties)).toEqual(['image', 'name']);
-    expect(two.properties['name']).toBe(one.properties['name']);
-    expect(two.properties['image']).not.toBe(one.properties['image']);
+    expect(Object.keys(one.inputs)).toEqual(['image', 'name']);
+    expect(two.inputs['name']).toBe(one.inputs['name']);
+    expect(two.inputs['image']).not.toBe(one.inputs['image']);
     await writeFile(join(root, 'two.json'), '{ /* back */ "image": "a", "name": "n" }');
-    expect(valid(await files.read(join(root, 'two.json'))).fingerprint).toBe(one.fingerprint);
+    expect(valid(await read(join(root, 'two.json'))).fingerprint).toBe(one.fingerprint);
   });
 
   it('tells line and column of a fault', async () => {
@@ -129,7 +134,7 @@ describe('reading', () => {
       import.meta.dirname,
       '../../test/fixtures/devcontainers/broken-json/.devcontainer/devcontainer.json',
     );
-    expect(await files.read(path)).toMatchObject({ kind: 'invalid', error: { line: 4, column: 44 } });
+    expect(await read(path)).toMatchObject({ kind: 'invalid', error: { line: 4, column: 44 } });
   });
 
   it.each([
@@ -138,34 +143,34 @@ describe('reading', () => {
     ['not UTF-8', Buffer.from([0x7b, 0xff, 0x7d]), 'not valid UTF-8'],
   ])('refuses a file that is %s', async (_, content, message) => {
     await writeFile(join(root, 'c.json'), content);
-    expect(await files.read(join(root, 'c.json'))).toEqual({ kind: 'invalid', error: { message, line: 1, column: 1 } });
+    expect(await read(join(root, 'c.json'))).toEqual({ kind: 'invalid', error: { message, line: 1, column: 1 } });
   });
 
   it('takes a file of just 1 MiB', async () => {
     const text = `{ "a": "${'x'.repeat(1024 * 1024 - 11)}" }`;
-    expect((await files.read(await write('c.json', text))).kind).toBe('valid');
+    expect((await read(await write('c.json', text))).kind).toBe('valid');
   });
 
   it('refuses what is not a regular file, without waiting for it', async () => {
     await mkdir(join(root, 'directory'));
     execFileSync('mkfifo', [join(root, 'pipe')]);
     await symlink('loop', join(root, 'loop'));
-    for (const name of ['directory', 'pipe', 'loop']) expect((await files.read(join(root, name))).kind).toBe('invalid');
+    for (const name of ['directory', 'pipe', 'loop']) expect((await read(join(root, name))).kind).toBe('invalid');
   });
 
   it('finds missing what is not there', async () => {
     await write('file');
-    expect(await files.read(join(root, 'gone.json'))).toEqual({ kind: 'missing' });
-    expect(await files.read(join(root, 'file/devcontainer.json'))).toEqual({ kind: 'missing' });
+    expect(await read(join(root, 'gone.json'))).toEqual({ kind: 'missing' });
+    expect(await read(join(root, 'file/devcontainer.json'))).toEqual({ kind: 'missing' });
   });
 
   it('tells when it was changed, also by leading a link elsewhere', async () => {
     const file = await write('old.json');
     const old = new Date(2020, 1, 1);
     await utimes(file, old, old);
-    expect(valid(await files.read(file)).modifiedAt).toBe(old.getTime());
+    expect(valid(await read(file)).modifiedAt).toBe(old.getTime());
     await symlink('old.json', join(root, 'link.json'));
-    expect(valid(await files.read(join(root, 'link.json'))).modifiedAt).toBeGreaterThan(old.getTime());
+    expect(valid(await read(join(root, 'link.json'))).modifiedAt).toBeGreaterThan(old.getTime());
   });
 });
 
@@ -193,14 +198,14 @@ describe('the directories to watch', () => {
     const key = { workspaceFolder: join(root, 'w'), configPath: join(root, 'w/.devcontainer/devcontainer.json') };
     const expected = [join(root, 'w'), join(root, 'w/.devcontainer'), join(root, 'hop'), join(root, 'shared/config')];
     expect(await files.watchDirectories(key)).toEqual(expected);
-    expect(valid(await files.read(key.configPath)).config).toEqual({ image: 'some:1' });
+    expect(valid(await read(key.configPath)).config).toEqual({ image: 'some:1' });
 
     await cp(join(root, 'shared'), join(root, 'other'), { recursive: true });
     await write('other/config/devcontainer.json', '{ "image": "other:1" }');
     await symlink(join(root, 'other/config'), join(root, 'new-link'));
     await unlink(join(root, 'w/.devcontainer'));
     await rename(join(root, 'new-link'), join(root, 'w/.devcontainer'));
-    expect(valid(await files.read(key.configPath)).config).toEqual({ image: 'other:1' });
+    expect(valid(await read(key.configPath)).config).toEqual({ image: 'other:1' });
     expect(await files.watchDirectories(key)).toContain(join(root, 'other/config'));
   });
 

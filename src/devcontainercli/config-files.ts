@@ -1,11 +1,23 @@
 import { realpath, stat } from 'node:fs/promises';
 
 import type { ConfigFiles } from '../agentcontainers/ports.ts';
-import { canonicalConfigPath, configDirectories, findConfigs, realPathOfExistingPart } from './config-paths.ts';
-import { readConfigFile } from './config-snapshot.ts';
+import type { Clock } from '../clock/clock.ts';
+import { systemClock } from '../clock/system-clock.ts';
+import { canonicalConfigPath, findConfigs, realPathOfExistingPart } from './config-paths.ts';
+import { readConfigSnapshot } from './config-snapshot.ts';
+import { imageFindings } from './findings/image-findings.ts';
+import { createFileReader } from './inputs/file-reader.ts';
+import { gitRootOf } from './git-root.ts';
+import { gatherInputs } from './inputs/gather-inputs.ts';
+import { ownUserId } from './process-group.ts';
 
-/** devcontainer.json files on this machine's file system. */
-export function createConfigFiles(): ConfigFiles {
+/**
+ * Dev container configurations on this machine's file system.
+ *
+ * @param options.clock must agree with the times that the file system gives to files; default the system's
+ */
+export function createConfigFiles(options: { readonly clock?: Clock | undefined } = {}): ConfigFiles {
+  const reader = createFileReader(options.clock ?? systemClock);
   const realDirectory = async (path: string): Promise<string | undefined> => {
     try {
       const real = await realpath(path);
@@ -29,7 +41,10 @@ export function createConfigFiles(): ConfigFiles {
         : { configPaths, folderExists: real !== undefined };
     },
     realDirectory,
-    read: readConfigFile,
-    watchDirectories: configDirectories,
+    gitRoot: (folder) => gitRootOf(folder, ownUserId()),
+    read: (key) => readConfigSnapshot(key, reader),
+    contents: async (key) => (await gatherInputs(key, reader, 'contents')).contents,
+    watchDirectories: async (key) => (await gatherInputs(key, reader, 'directories')).directories,
+    imageFindings,
   };
 }

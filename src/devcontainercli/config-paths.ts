@@ -2,7 +2,7 @@ import { readdir, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 
 import type { EntryKey } from '../agentcontainers/model/devcontainer.ts';
-import { walkPath } from '../files/walk-path.ts';
+import type { PathWalk } from '../files/walk-path.ts';
 
 const MAX_NAMED = 1_000;
 
@@ -86,8 +86,10 @@ async function insideOf(folder: string, realFolder: string, absolute: string): P
  * Directories in which a change can change what a configuration is: each from the workspace folder down to the file, and
  * wherever a symbolic link on that way or its end lies. Directories that do not exist are named too: whoever watches
  * them sees them come.
+ *
+ * @param way where the path of the configuration leads
  */
-export async function configDirectories(key: EntryKey): Promise<string[]> {
+export function configDirectories(key: EntryKey, { links, directory }: PathWalk): string[] {
   const directories = new Set<string>();
   const below = relative(key.workspaceFolder, dirname(key.configPath));
   const isInside = below === '' || (below !== '..' && !below.startsWith(`..${sep}`));
@@ -98,7 +100,6 @@ export async function configDirectories(key: EntryKey): Promise<string[]> {
   } else {
     directories.add(dirname(key.configPath));
   }
-  const { links, directory } = await walkPath(key.configPath);
   for (const link of links) directories.add(link.directory);
   if (directory !== undefined) directories.add(directory);
   return [...directories];

@@ -1,41 +1,36 @@
+import type { EntryKey } from '../agentcontainers/model/devcontainer.ts';
+import type { Finding } from '../agentcontainers/model/verdict.ts';
 import type { ConfigSnapshot } from '../agentcontainers/ports.ts';
-import { readRegularFile } from '../files/read-regular-file.ts';
-import { walkPath } from '../files/walk-path.ts';
 import { canonicalHash } from './canonical-json.ts';
-import { parseStrictJsonc } from './strict-jsonc.ts';
+import { boundedFindings } from './findings/finding-list.ts';
+import { findingsOf } from './findings/findings-of.ts';
+import type { FileReader } from './inputs/file-reader.ts';
+import { gatherInputs, unexpected } from './inputs/gather-inputs.ts';
+import { isComposeConfig } from './override-config.ts';
 
-const MAX_BYTES = 1024 * 1024;
-
-/** Reads a devcontainer.json strictly: a regular file, at most 1 MiB, UTF-8. Never throws. */
-export async function readConfigFile(configPath: string): Promise<ConfigSnapshot> {
+/** Reads a configuration strictly, with every file that it is made from. Never rejects. */
+export async function readConfigSnapshot(key: EntryKey, reader: FileReader): Promise<ConfigSnapshot> {
+  const { outcome } = await gatherInputs(key, reader, 'values');
+  if (outcome.kind !== 'valid') return outcome;
+  const { inputs, images, modifiedAt, written, problems, parsed, project, unseen } = outcome;
+  let findings: readonly Finding[];
   try {
-    const file = await readRegularFile(configPath, MAX_BYTES);
-    if (file.kind === 'not-regular') return invalid('not a regular file');
-    if (file.kind === 'too-large') return invalid('larger than 1 MiB');
-    let text: string;
-    try {
-      text = new TextDecoder('utf-8', { fatal: true }).decode(file.bytes);
-    } catch {
-      return invalid('not valid UTF-8');
-    }
-    const parsed = parseStrictJsonc(text);
-    if (!parsed.ok) return { kind: 'invalid', error: parsed.error };
-    const { links } = await walkPath(configPath);
-    return {
-      kind: 'valid',
-      fingerprint: canonicalHash(parsed.value),
-      properties: Object.fromEntries(Object.entries(parsed.value).map(([name, value]) => [name, canonicalHash(value)])),
-      config: parsed.value,
-      // A symbolic link that was made to lead elsewhere counts as a change of the file.
-      modifiedAt: Math.floor(Math.max(file.modifiedAt, ...links.map((link) => link.modifiedAt))),
-    };
+    findings = boundedFindings([...findingsOf(parsed), ...unseen]);
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return { kind: 'missing' };
-    return invalid(`it cannot be read (${code ?? 'unknown reason'})`);
+    // It must not be taken for harmless, and whoever mends it must be seen.
+    return { kind: 'invalid', error: unexpected(error).configError };
   }
-}
-
-function invalid(message: string): ConfigSnapshot {
-  return { kind: 'invalid', error: { message, line: 1, column: 1 } };
+  return {
+    kind: 'valid',
+    fingerprint: canonicalHash(inputs),
+    inputs,
+    images,
+    config: parsed.config,
+    // Another way of making the container goes before compose files.
+    ...(project !== undefined && isComposeConfig(parsed.config) ? { compose: project } : {}),
+    modifiedAt,
+    written,
+    findings,
+    problems,
+  };
 }

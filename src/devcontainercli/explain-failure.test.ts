@@ -10,6 +10,7 @@ const step = (changes: Partial<LastStep>): LastStep => ({
   exitCode: undefined,
   outputTail: '',
   clue: undefined,
+  noise: '',
   ...changes,
 });
 const redact = createRedact({ REGISTRY_TOKEN: 's3cret-value' });
@@ -32,13 +33,13 @@ it.each([
     'a build',
     { message: 'Command failed: docker build .', description: 'An error occurred building the image.' },
     step({ phase: 'build', command: 'docker build .', outputTail: "The command 'x' returned a non-zero code: 1\n" }),
-    "Building the image failed: The command 'x' returned a non-zero code: 1. Correct the image name, Dockerfile or features, and try again.",
+    'Building the image failed: `x` exited with code 1. Correct that command of the Dockerfile and try again.',
   ],
   [
     'a pull',
     { message: 'Command failed: docker pull x:1', description: '' },
     step({ phase: 'build', command: 'docker pull x:1', outputTail: 'Error response from daemon: no such host' }),
-    'Pulling the image failed: Error response from daemon: no such host. Correct the image name, Dockerfile or features, and try again.',
+    'Pulling the image failed: no such host. Correct the image name, Dockerfile or features, and try again.',
   ],
   [
     'no engine',
@@ -59,7 +60,29 @@ it.each([
     'a lock file that does not fit',
     { message: 'Lockfile does not match.', description: '' },
     step({}),
-    'Bringing up the dev container failed: Lockfile does not match. Bring the lock file up to date with `devcontainer upgrade`, or delete it, and try again.',
+    'Bringing up the dev container failed: the lock file of the features does not match the configuration. Bring the lock file up to date with `devcontainer upgrade`, or delete it, and try again.',
+  ],
+  [
+    'a command of which nothing is known',
+    { message: 'Command failed: docker run x', description: '' },
+    step({
+      phase: 'create',
+      command: 'docker run x',
+      outputTail: "docker: Error: odd.\n\nUsage: …\n\nSee 'docker run --help'.",
+    }),
+    'Creating the container failed: Error: odd. Read the log, correct the configuration, and try again.',
+  ],
+  [
+    'a hook that was ended by a signal',
+    { message: 'Command failed: x', description: '', containerId: id },
+    step({ phase: 'postStartCommand', exitCode: 143 }),
+    'Running the postStartCommand failed: it was ended by the signal 15 (exit code 143). The container is there all the same. Correct the postStartCommand and recreate.',
+  ],
+  [
+    'a hook that speaks of an engine of its own',
+    { message: 'Command failed: docker ps', description: '', containerId: id },
+    step({ phase: 'postStartCommand', exitCode: 1, outputTail: 'Cannot connect to the Docker daemon at unix:///x' }),
+    'Running the postStartCommand failed: it exited with code 1. The container is there all the same. Correct the postStartCommand and recreate.',
   ],
   [
     'nothing at all',

@@ -30,6 +30,7 @@ it('tells the root layer from the others in each namespace', () => {
       { a: { feature: 1 } },
       { a: { own: 'substituted' }, c: {} },
     ],
+    hooks: {},
   });
 });
 
@@ -38,6 +39,7 @@ it('has an empty root when there are no customizations, and stands in for what i
     workspaceFolder: '/',
     remoteEnv: {},
     customizations: [{}],
+    hooks: {},
   });
 });
 
@@ -51,7 +53,33 @@ it('counts optional fields of an unexpected shape as absent', () => {
     workspaceFolder: '/',
     remoteEnv: {},
     customizations: [{}],
+    hooks: {},
   });
+});
+
+it('gives the commands of all layers in their order, in each of their forms', () => {
+  const merged = {
+    onCreateCommands: ['echo feature', ['echo', 'root']],
+    postCreateCommands: [{ one: 'echo 1', two: ['echo', '2'] }],
+    postAttachCommands: [],
+  };
+  expect(parse({ configuration: {}, mergedConfiguration: merged })?.hooks).toEqual({
+    onCreateCommand: ['echo feature', ['echo', 'root']],
+    postCreateCommand: [{ one: 'echo 1', two: ['echo', '2'] }],
+  });
+});
+
+it('leaves out what is no command, and bounds what there is', () => {
+  const postStartCommands = ['', [], {}, 7, [1], { a: { b: 'x' } }, null, 'x'.repeat(100_000), 'echo x'];
+  const mergedConfiguration = {
+    postStartCommands,
+    postAttachCommands: 'not a list',
+    updateContentCommands: Array.from({ length: 1_000 }, () => 'x'),
+  };
+  const hooks = parse({ configuration: {}, mergedConfiguration })?.hooks;
+  expect(hooks?.postStartCommand).toEqual(['echo x']);
+  expect(hooks?.postAttachCommand).toBeUndefined();
+  expect(hooks?.updateContentCommand).toHaveLength(100);
 });
 
 it('keeps a namespace named like a property of every object apart', () => {

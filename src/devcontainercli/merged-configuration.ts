@@ -1,6 +1,17 @@
 import { z } from 'zod';
 
-import type { MergedConfiguration } from '../agentcontainers/ports.ts';
+import type { HookCommand, HookName, MergedConfiguration } from '../agentcontainers/ports.ts';
+
+/** Far more than people write; it bounds what is kept of each configuration. */
+const MAX_COMMANDS = 100;
+const MAX_PARTS = 256;
+const MAX_TEXT = 64 * 1024;
+
+const word = z.string().max(MAX_TEXT);
+const program = z.array(word).max(MAX_PARTS);
+const named = z.record(z.string(), z.union([word, program])).refine((all) => Object.keys(all).length <= MAX_PARTS);
+const hookCommand = z.union([word, program, named]);
+const hookCommands = z.array(z.unknown()).optional().catch(undefined);
 
 const layerValues = z.record(z.string(), z.unknown());
 const answer = z.object({
@@ -15,6 +26,11 @@ const answer = z.object({
       .catch(undefined),
     workspaceFolder: z.string().optional().catch(undefined),
     customizations: z.record(z.string(), z.array(z.unknown())).optional().catch(undefined),
+    onCreateCommands: hookCommands,
+    updateContentCommands: hookCommands,
+    postCreateCommands: hookCommands,
+    postStartCommands: hookCommands,
+    postAttachCommands: hookCommands,
   }),
 });
 
@@ -43,7 +59,24 @@ export function parseMergedConfiguration(text: string): MergedConfiguration | un
     ...(remoteUser === undefined ? {} : { remoteUser }),
     remoteEnv: merged.remoteEnv ?? {},
     customizations: layersOf(merged.customizations ?? {}, configuration.customizations ?? {}),
+    hooks: {
+      ...hook('onCreateCommand', merged.onCreateCommands),
+      ...hook('updateContentCommand', merged.updateContentCommands),
+      ...hook('postCreateCommand', merged.postCreateCommands),
+      ...hook('postStartCommand', merged.postStartCommands),
+      ...hook('postAttachCommand', merged.postAttachCommands),
+    },
   };
+}
+
+/** The commands of all layers are in the order in which they run. What is no command, or an empty one, is left out. */
+function hook(name: HookName, values: readonly unknown[] = []): Partial<Record<HookName, readonly HookCommand[]>> {
+  const commands: HookCommand[] = [];
+  for (const value of values.slice(0, MAX_COMMANDS)) {
+    const { data } = hookCommand.safeParse(value);
+    if (data !== undefined && Object.keys(data).length > 0) commands.push(data);
+  }
+  return commands.length === 0 ? {} : { [name]: commands };
 }
 
 /** Lower layers in their order for each namespace, then the root, which is always there and may be empty. */

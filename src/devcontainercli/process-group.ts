@@ -1,8 +1,9 @@
 /* oxlint-disable no-restricted-globals -- this is the code that spawns processes */
 import { spawn } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
 
 import type { Clock } from '../clock/clock.ts';
+import { groupMembers } from '../process/group-members.ts';
+import { endInSteps, type EndingSignal } from './end-in-steps.ts';
 
 export interface ProcessGroupExit {
   readonly exitCode: number | null;
@@ -15,8 +16,10 @@ export interface ProcessGroupSpec {
   readonly env: Readonly<Record<string, string>>;
   readonly onStdout: (chunk: string) => void;
   readonly onStderr: (chunk: string) => void;
+  /** Called once, when the process has begun. */
+  readonly onSpawn?: ((pid: number) => void) | undefined;
   readonly clock: Clock;
-  /** Ends the whole group: TERM, five seconds, KILL. */
+  /** Ends the whole group, see {@link endInSteps}. */
   readonly signal: AbortSignal;
 }
 
@@ -28,13 +31,14 @@ export function ownEnvironment(): Readonly<Record<string, string | undefined>> {
   return process.env;
 }
 
-/** Time between TERM and KILL. */
-export const TERM_GRACE_MS = 5_000;
-/** TERM is said again after these times. */
-const TERM_STEPS_MS = [500, 500] as const;
-/** How long a group is waited for after KILL. Only a process stuck in the kernel can need more. */
-const KILL_WAIT_MS = 5_000;
-const POLL_MS = 50;
+/** The id of this process. */
+export const ownProcessId = process.pid;
+
+/** Who runs this process; `undefined` where there is no such thing. */
+export function ownUserId(): number | undefined {
+  return process.geteuid?.();
+}
+
 /** How long output is waited for after the process has ended, in case something else holds the pipe. */
 const DRAIN_MS = 2_000;
 
@@ -66,6 +70,7 @@ export async function runProcessGroup(spec: ProcessGroupSpec): Promise<ProcessGr
   let onAbort: (() => void) | undefined;
   let killed: Promise<void> | undefined;
   try {
+    if (child.pid !== undefined) spec.onSpawn?.(child.pid);
     const ended = new Promise<ProcessGroupExit>((resolve) => {
       let drain: { stop(): boolean } | undefined;
       child.once('exit', (exitCode, signal) => {
@@ -92,42 +97,24 @@ export async function runProcessGroup(spec: ProcessGroupSpec): Promise<ProcessGr
   }
 }
 
-async function endGroup(
+function endGroup(
   pgid: number,
   clock: Clock,
   leader: { once(event: 'close', listener: () => void): unknown },
 ): Promise<void> {
   const closed = new Promise<void>((resolve) => leader.once('close', () => resolve()));
-  signalGroup(pgid, 'SIGTERM');
-  // Clients of the engine that are attached to a running command leave only at the third TERM.
-  for (const ms of TERM_STEPS_MS) {
-    if (await groupGone(pgid, clock, ms, closed)) return;
-    signalGroup(pgid, 'SIGTERM');
-  }
-  if (await groupGone(pgid, clock, TERM_GRACE_MS - TERM_STEPS_MS[0] - TERM_STEPS_MS[1], closed)) return;
-  signalGroup(pgid, 'SIGKILL');
-  await groupGone(pgid, clock, KILL_WAIT_MS, closed);
+  const group = { isGone: () => !groupAlive(pgid), send: (signal: EndingSignal) => signalGroup(pgid, signal) };
+  return endInSteps(group, clock, { closed });
 }
 
-/** Looks when the leader has closed, and at every step of the clock. */
-function groupGone(pgid: number, clock: Clock, withinMs: number, closed: Promise<void>): Promise<boolean> {
-  return new Promise((resolve) => {
-    if (!groupAlive(pgid)) return resolve(true);
-    const until = clock.now() + withinMs;
-    const look = (): void => {
-      const alive = groupAlive(pgid);
-      if (alive && clock.now() < until) return;
-      ticker.stop();
-      resolve(!alive);
-    };
-    const ticker = clock.tickerFunc(POLL_MS, look, 'cli-group');
-    void closed.then(look);
-  });
+/** Sends to the processes of a group; one that is gone already is none. */
+export function signalGroup(pgid: number, signal: EndingSignal): void {
+  signalProcess(-pgid, signal);
 }
 
-function signalGroup(pgid: number, signal: NodeJS.Signals): void {
+export function signalProcess(pid: number, signal: EndingSignal): void {
   try {
-    process.kill(-pgid, signal);
+    process.kill(pid, signal);
   } catch {
     // It is gone already.
   }
@@ -140,26 +127,6 @@ export function groupAlive(pgid: number): boolean {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
-  // A process that has ended counts for the kernel until its parent asks, which an idle init may never do.
-  return process.platform !== 'linux' || groupHasLivingMember(pgid);
-}
-
-function groupHasLivingMember(pgid: number): boolean {
-  let names: string[];
-  try {
-    names = readdirSync('/proc');
-  } catch {
-    return true;
-  }
-  return names.some((name) => {
-    if (!/^\d+$/.test(name)) return false;
-    try {
-      const stat = readFileSync(`/proc/${name}/stat`, 'utf8');
-      // `pid (command) state ppid pgrp …`; the command may hold spaces and parentheses.
-      const [state, , group] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-      return Number(group) === pgid && state !== 'Z' && state !== 'X';
-    } catch {
-      return false;
-    }
-  });
+  const members = groupMembers(pgid);
+  return members === undefined || members.length > 0;
 }

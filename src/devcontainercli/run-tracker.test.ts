@@ -8,8 +8,10 @@ function track(...lines: (object | string)[]) {
   const hooks: string[] = [];
   const tracker = createRunTracker({ onStep: (step) => steps.push(step), onHook: (hook) => hooks.push(hook) });
   for (const line of lines) tracker.accept(parseLogLine(typeof line === 'string' ? line : JSON.stringify(line)));
-  return { steps, hooks, last: tracker.lastStep() };
+  return { steps, hooks, last: tracker.lastStep(), lastOf: (command: string) => tracker.lastStep(command) };
 }
+
+const stop = (command: string, level = 3) => ({ type: 'stop', level, text: command });
 
 const raw = (text: string, level = 3) => ({ type: 'raw', level, text });
 const text = (message: string, level: number) => ({ type: 'text', level, text: message });
@@ -78,6 +80,7 @@ it('keeps the output of the failing step only, with its exit code', () => {
     exitCode: 3,
     outputTail: 'output of the second\nand more',
     clue: undefined,
+    noise: 'Error: Command failed: /bin/sh -c exit 3',
   });
 });
 
@@ -121,6 +124,75 @@ it('finds the exit code of a failed build, of either builder', () => {
     raw('ERROR: process "/bin/sh -c x" did not complete successfully: exit code: 9\n'),
   );
   expect(buildkit.last).toMatchObject({ phase: 'build', exitCode: 9 });
+});
+
+it('finds the command that failed, though the CLI tidied up after it', () => {
+  const { last, lastOf } = track(
+    start('Run: docker run --name x image -c echo a'),
+    raw('docker: Error response from daemon: name taken.\n'),
+    stop('Run: docker run --name x image -c echo a'),
+    start('Run: docker ps -q', 2),
+    start('Run: docker inspect y', 2),
+  );
+  const expected = { phase: 'create', outputTail: 'docker: Error response from daemon: name taken.' };
+  // Of a command of several lines, the log has the first one.
+  expect(lastOf('docker run --name x image -c echo a\ntrap x')).toMatchObject(expected);
+  expect(last).toMatchObject(expected);
+  expect(lastOf('docker ps -q')).toMatchObject({ phase: 'other', command: 'docker ps -q', outputTail: '' });
+});
+
+it('takes what is said of a command after its end for its output', () => {
+  const { lastOf } = track(
+    start('Run: docker-compose -f x config'),
+    stop('Run: docker-compose -f x config'),
+    text('\u001b[31myaml: line 3\u001b[39m\r\n', 3),
+    text('Exit code 15', 3),
+    start('Run: docker ps -q', 2),
+    text('not about it', 3),
+  );
+  expect(lastOf('docker-compose -f x config')).toMatchObject({ exitCode: 15, outputTail: 'yaml: line 3' });
+});
+
+it('does not take the last question to the engine for what failed, when no command did', () => {
+  const { last } = track(start('Run: docker ps -q', 2), stop('Run: docker ps -q', 2), text('20.10', 2));
+  expect(last).toMatchObject({ phase: 'other', command: undefined, outputTail: '' });
+});
+
+it('keeps what the container writes out of the output of a hook', () => {
+  const { last, steps } = track(
+    progress('postCreateCommand', 'running', 'npm ci'),
+    raw('server: listening\n'),
+    raw('time="x" level=error msg="error waiting for container: unexpected EOF"\n'),
+    hookRaw('installing\n'),
+  );
+  expect(last.outputTail).toBe('installing');
+  expect(last.clue).toContain('error waiting for container');
+  expect(steps.map((step) => step.text)).toContain('server: listening');
+});
+
+it('knows the hooks of an object by their headers, which are no output', () => {
+  const host = track(
+    hookRaw(`\u001b[1mRunning 'a' from initializeCommand...\u001b[0m\r\n\r\n`),
+    { ...start('Run: /bin/sh -c exit 9'), channel: 'postCreate' },
+    hookRaw('oops\n'),
+  );
+  expect(host.hooks).toEqual(['initializeCommand']);
+  expect(host.last).toMatchObject({ phase: 'initializeCommand', outputTail: 'oops' });
+  const { last } = track(
+    progress('postCreateCommand', 'running', 'echo a'),
+    hookRaw('\u001b[1mRunning one of postCreateCommand from devcontainer.json...\u001b[0m\r\n'),
+    hookRaw('a\n'),
+  );
+  expect(last.outputTail).toBe('a');
+});
+
+it('keeps what is no log line, without stack traces', () => {
+  const { last } = track(
+    'Shell server terminated (code: 126, signal: null)',
+    'unable to find user x: no matching entries in passwd file',
+    '    at async x (/cli/devContainersSpecCLI.js:1:2)',
+  );
+  expect(last.noise.split('\n')).toHaveLength(2);
 });
 
 it('remembers that the engine could not be reached', () => {
