@@ -78,8 +78,27 @@ describe('calls', () => {
     await expect(removal).rejects.toMatchObject({ code: 'engine-conflict' });
   });
 
+  test('volumes without a name go with their container, also those that its mounts name, and named ones stay', async () => {
+    const hash = 'e'.repeat(64);
+    const used = 'f'.repeat(64);
+    const volume = (Name: string) => ({ Type: 'volume', Name, Destination: `/${Name.slice(0, 3)}` });
+    const Mounts = [volume(hash), volume(used), volume('named'), { Type: 'bind', Source: hash, Destination: '/b' }];
+    current().server.on('GET /containers/c1/json', json({ Id: 'c1', Mounts }));
+    current().server.on('DELETE /containers/c1', (response) => void response.writeHead(204).end());
+    current().server.on(`DELETE /volumes/${hash}`, json({ message: 'no such volume' }, 404));
+    current().server.on(`DELETE /volumes/${used}`, json({ message: 'volume is in use' }, 409));
+    await current().engine.removeContainer('c1', { volumes: true, force: true, signal: within() });
+    const deleted = (): string[] =>
+      current()
+        .asked()
+        .filter((route) => route.startsWith('DELETE'));
+    expect(deleted()).toEqual(['DELETE /containers/c1', `DELETE /volumes/${hash}`, `DELETE /volumes/${used}`]);
+    await current().engine.removeContainer('c1', { volumes: false, force: true, signal: within() });
+    expect(deleted().slice(3)).toEqual(['DELETE /containers/c1']);
+  });
+
   test('networks are only removed by label, those in use stay', async () => {
-    current().server.on('GET /networks', json([{ Id: 'n1' }, { Id: 'n2' }]));
+    current().server.on('GET /networks', json(['n1', 'n2'].map((Id) => ({ Id, Labels: { a: 'b' } }))));
     current().server.on('DELETE /networks/n1', json({ message: 'has active endpoints' }, 403));
     current().server.on('DELETE /networks/n2', (response) => void response.writeHead(204).end());
     await current().engine.removeNetworks({ labels: ['a=b'], signal: within() });

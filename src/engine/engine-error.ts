@@ -26,13 +26,18 @@ export const UNREACHABLE_NEXT_STEP =
 
 const MAX_REASON_LENGTH = 500;
 
+/** Podman answers with 500 to some conflicts, and when an object goes while it looks, and names them in `cause`. */
+const GONE = /"cause":"no such (?:container|volume|image)"|"cause":"network not found"/;
+const CONFLICTS =
+  /"cause":"(?:container state improper|(?:network|volume|image) is being used|image is in use by a container)"/;
+
 /** The error for an answer with a status that was not expected. `body` is the text of the answer. */
 export function engineStatusError(doing: string, status: number, body: string): AgentContainersError {
   const reason = reasonOf(body) || `the engine answered with status ${status}`;
   if (status === 400 && /client version [\d.]+ is too (?:old|new)/i.test(reason)) {
     return failed('engine-api-version', doing, reason, 'Update this program or the engine.', { status });
   }
-  return failed(codeOfStatus(status), doing, reason, undefined, { status });
+  return failed(codeOf(status, body), doing, reason, undefined, { status });
 }
 
 /**
@@ -87,9 +92,9 @@ function abortError(doing: string, reason: unknown): AgentContainersError {
   return new AgentContainersError('cancelled', `${doing} was cancelled.`, { cause: reason });
 }
 
-function codeOfStatus(status: number): ErrorCode {
-  if (status === 404) return 'engine-object-not-found';
-  if (status === 409) return 'engine-conflict';
+function codeOf(status: number, body: string): ErrorCode {
+  if (status === 404 || (status === 500 && GONE.test(body))) return 'engine-object-not-found';
+  if (status === 409 || (status === 500 && CONFLICTS.test(body))) return 'engine-conflict';
   return 'engine-request-failed';
 }
 

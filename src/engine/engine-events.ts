@@ -27,13 +27,19 @@ const CONTAINER_ACTIONS = [
   'remove',
 ] as const;
 
+/** The actions after which a reference may mean another image. `loadfromarchive` and `remove` are Podman's words. */
+const IMAGE_ACTIONS = ['pull', 'load', 'loadfromarchive', 'import', 'tag', 'untag', 'delete', 'remove'] as const;
+
+/** What is asked for; the two lists are one filter, and neither kind of object knows the other's further actions. */
+const LISTED = { types: ['container', 'image'], actions: [...new Set([...CONTAINER_ACTIONS, ...IMAGE_ACTIONS])] };
+
 export const FOLLOWING_EVENTS = 'Following the events of the engine';
 
 /** An event carries the container's labels, which may hold a whole configuration. */
 const MAX_LINE_BYTES = 4 * 1024 * 1024;
 
-/** The actions that an exec ends with; `exec_died` is Podman's word. */
-export const EXEC_END_ACTIONS = ['exec_die', 'exec_died'] as const;
+/** What tells the end of an exec; `exec_died` is Podman's word. */
+export const EXEC_ENDS = { types: ['container'], actions: ['exec_die', 'exec_died'] };
 
 /**
  * Asks for events: those since then that the engine still remembers, and live ones. An engine may answer only when the
@@ -42,7 +48,7 @@ export const EXEC_END_ACTIONS = ['exec_die', 'exec_died'] as const;
 export function openEvents(
   transport: EngineTransport,
   query: { readonly since: Instant; readonly signal: AbortSignal },
-  actions: readonly string[] = CONTAINER_ACTIONS,
+  asked: { readonly types: readonly string[]; readonly actions: readonly string[] } = LISTED,
 ): Promise<EngineReply> {
   return sendExpecting(transport, {
     doing: FOLLOWING_EVENTS,
@@ -50,7 +56,7 @@ export function openEvents(
     path: '/events',
     query: {
       since: (Math.max(0, query.since) / 1000).toFixed(3),
-      filters: JSON.stringify({ type: ['container'], event: actions }),
+      filters: JSON.stringify({ type: asked.types, event: asked.actions }),
     },
     signal: query.signal,
   });
@@ -87,17 +93,30 @@ function parseEvent(line: string): EngineEvent | undefined {
   const event = asRecord(raw);
   const actor = asRecord(event['Actor']);
   const action = asText(event['Action']) || asText(event['status']);
-  const containerId = asText(actor['ID']) || asText(event['id']);
-  if (!action || !containerId) return undefined;
+  const type = asText(event['Type']) === 'image' ? 'image' : 'container';
+  const subjectId = asText(actor['ID']) || asText(event['id']);
+  if (!action || !subjectId) return undefined;
   const nanoseconds = event['timeNano'];
   const at =
     typeof nanoseconds === 'number' && nanoseconds > 0
       ? Math.floor(nanoseconds / 1e6)
       : (asInteger(event['time']) ?? 0) * 1000;
-  return { action: OWN_WORDS.get(action) ?? action, containerId, at, labels: asTextRecord(actor['Attributes']) };
+  return {
+    type,
+    action: OWN_WORDS[type].get(action) ?? action,
+    subjectId,
+    at,
+    labels: asTextRecord(actor['Attributes']),
+  };
 }
 
-const OWN_WORDS: ReadonlyMap<string, string> = new Map([
-  ['died', 'die'],
-  ['remove', 'destroy'],
-]);
+const OWN_WORDS: Readonly<Record<EngineEvent['type'], ReadonlyMap<string, string>>> = {
+  container: new Map([
+    ['died', 'die'],
+    ['remove', 'destroy'],
+  ]),
+  image: new Map([
+    ['loadfromarchive', 'load'],
+    ['remove', 'delete'],
+  ]),
+};

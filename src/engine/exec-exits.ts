@@ -4,7 +4,7 @@ import type { Clock } from '../clock/clock.ts';
 import { cancelled, errorMessage } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import type { EngineConnection } from './engine-connection.ts';
-import { EXEC_END_ACTIONS, FOLLOWING_EVENTS, openEvents, readEvents } from './engine-events.ts';
+import { EXEC_ENDS, FOLLOWING_EVENTS, openEvents, readEvents } from './engine-events.ts';
 
 /** Tells running exec sessions when it is worth looking whether they have ended. */
 export interface ExecExits {
@@ -36,7 +36,7 @@ export function createExecExits(connection: EngineConnection, clock: Clock, logg
   const followOnce = async (signal: AbortSignal): Promise<void> => {
     const query = { since: clock.now() - OVERLAP_MS, signal };
     const reply = await connection.use(FOLLOWING_EVENTS, signal, (transport) =>
-      openEvents(transport, query, EXEC_END_ACTIONS),
+      openEvents(transport, query, EXEC_ENDS),
     );
     hintAll();
     for await (const event of readEvents(reply, logger, signal)) sessions.get(event.labels['execID'] ?? '')?.();

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import type { Duplex } from 'node:stream';
+import { couldBeNoise, couldBeRefusal } from './exec-refusal.ts';
 import { createFrameParser } from './stream-frames.ts';
 import type { OutputName } from './stream-frames.ts';
 
@@ -11,6 +12,10 @@ export interface ExecOutput {
   received(): number;
   /** The first bytes of standard output as text, and whether there is nothing beyond them. */
   beginning(): { readonly text: string; readonly isAll: boolean };
+  /** Standard error that is held back, since it can be the engine's own words: at the beginning, or at the end. */
+  held(): Buffer;
+  /** What is held, or only `bytes` of it, is the command's own. When the streams end, all of it is. */
+  passHeld(bytes?: Buffer): void;
   /** From here on reads without regard to whether anybody takes the output. */
   liftBackPressure(): void;
   /** Ends both streams; with an error when the connection carried something else than output. */
@@ -27,6 +32,8 @@ export function createExecOutput(source: Readable | Duplex, onBroken: (error: Er
   let lifted = false;
   let ended = false;
   let beginning = Buffer.alloc(0);
+  let held = Buffer.alloc(0);
+  let isBeginning = true;
 
   const create = (name: OutputName): Readable => {
     const stream = new Readable({
@@ -47,14 +54,28 @@ export function createExecOutput(source: Readable | Duplex, onBroken: (error: Er
   };
   const streams = { stdout: create('stdout'), stderr: create('stderr') };
 
-  const parser = createFrameParser((name, piece) => {
-    if (name === 'stdout' && beginning.length < BEGINNING_BYTES) {
-      beginning = Buffer.concat([beginning, piece.subarray(0, BEGINNING_BYTES - beginning.length)]);
-    }
+  const deliver = (name: OutputName, piece: Buffer): void => {
     const stream = streams[name];
     if (ended || stream.destroyed || stream.push(piece) || lifted) return;
     full.add(name);
     source.pause();
+  };
+  const passHeld = (bytes: Buffer = held): void => {
+    isBeginning = false;
+    held = Buffer.alloc(0);
+    if (bytes.length > 0) deliver('stderr', bytes);
+  };
+  const parser = createFrameParser((name, piece) => {
+    if (name === 'stdout' && beginning.length < BEGINNING_BYTES) {
+      beginning = Buffer.concat([beginning, piece.subarray(0, BEGINNING_BYTES - beginning.length)]);
+    }
+    const errors = Buffer.concat([held, piece]);
+    if (name === 'stderr' && (isBeginning ? couldBeRefusal(errors) : couldBeNoise(piece))) {
+      held = errors;
+      return;
+    }
+    passHeld();
+    deliver(name, piece);
   });
 
   source.on('data', (chunk: Buffer) => {
@@ -71,6 +92,8 @@ export function createExecOutput(source: Readable | Duplex, onBroken: (error: Er
     received: () => received,
     // Each frame adds its header: more than one header, or more content than was kept, means that there is more.
     beginning: () => ({ text: beginning.toString('utf8'), isAll: received <= beginning.length + 8 }),
+    held: () => held,
+    passHeld,
     liftBackPressure() {
       lifted = true;
       full.clear();
@@ -78,6 +101,7 @@ export function createExecOutput(source: Readable | Duplex, onBroken: (error: Er
     },
     end(error) {
       if (ended) return;
+      passHeld();
       ended = true;
       for (const stream of [streams.stdout, streams.stderr]) {
         if (error) stream.destroy(error);

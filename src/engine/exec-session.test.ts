@@ -205,6 +205,95 @@ describe('an exec session', () => {
     expect(await session.exited).toEqual({ exitCode, outputHeld: false });
   });
 
+  describe('of an engine that gives its own words as standard error, as Podman does', () => {
+    const LOST = 'Error: read unixpacket @->/proc/self/fd/14/attach: read: connection reset by peer\n';
+    const endedSomehow = (exitCode: number): ExecState => ({
+      kind: 'ended',
+      exitCode,
+      hadProcess: undefined,
+      isCertain: true,
+    });
+
+    test.each([
+      [127, 127, 'exec: "cmd": executable file not found in $PATH', 'attempted to invoke a command that was not found'],
+      [126, 126, 'exec: "cmd": permission denied', 'permission denied'],
+      [125, 126, 'exec: "€€": file name too long', 'runtime error'],
+    ])(
+      'rejects with its reason when a command ended with %i, and shows no output',
+      async (code, told, reason, kind) => {
+        const { session, stream, engine, send } = open();
+        const words = `Error: runc: exec failed: unable to start container process: ${reason}: OCI ${kind}\n`;
+        send(frame(2, words), frame(2, LOST));
+        engine.state = endedSomehow(code);
+        stream.push(null);
+        await expect(session.exited).rejects.toMatchObject({
+          code: 'engine-request-failed',
+          message: `Starting "cmd" in container c1 failed: ${reason}.`,
+          details: { exitCode: told },
+        });
+        expect(await text(session.stderr)).toBe('');
+      },
+    );
+
+    test('waits for the reason when it learns of the end first', async () => {
+      const { clock, session, stream, engine, send } = open();
+      engine.state = endedSomehow(127);
+      await clock.advance(250);
+      send(frame(2, 'Error: crun: executable file `cmd` not found in $PATH: OCI not found\n'));
+      stream.push(null);
+      await expect(session.exited).rejects.toMatchObject({
+        message: 'Starting "cmd" in container c1 failed: executable file `cmd` not found in $PATH.',
+      });
+    });
+
+    test.each([
+      ['a line as of a terminal', 127, [frame(1, 'gone\r\n')], ''],
+      ['an error that is its own', 125, [frame(2, 'Error: no such thing\n')], 'Error: no such thing\n'],
+      ['such words after others', 127, [frame(1, 'x'), frame(2, 'Error: runc: x: OCI y\n')], 'Error: runc: x: OCI y\n'],
+      ['such words and another end', 1, [frame(2, 'Error: runc: x: OCI y\n')], 'Error: runc: x: OCI y\n'],
+      ['bytes that are no text', 126, [frame(2, Buffer.from('Error: \xff\xfe', 'latin1'))], 'Error: \ufffd\ufffd'],
+    ])('a command with %s has an exit and all of its output', async (_what, exitCode, frames, stderr) => {
+      const { session, stream, engine, send } = open();
+      send(...frames);
+      engine.state = endedSomehow(exitCode);
+      stream.push(null);
+      expect(await session.exited).toEqual({ exitCode, outputHeld: false });
+      expect(await text(session.stderr)).toBe(stderr);
+    });
+
+    test('the lost connection to a command that left its input unread is not told as its output', async () => {
+      const { session, stream, engine, send } = open({ stdin: true });
+      send(frame(2, 'sh: read-only\n'), frame(2, LOST));
+      engine.state = endedSomehow(1);
+      stream.push(null);
+      expect(await session.exited).toEqual({ exitCode: 1, outputHeld: false });
+      expect(await text(session.stderr)).toBe('sh: read-only\n');
+    });
+
+    test('the same words of a command that had a process, or that go on, are its own', async () => {
+      for (const [frames, state] of [
+        [[frame(2, LOST)], ended(0)],
+        [[frame(2, LOST), frame(2, 'more\n')], endedSomehow(0)],
+      ] as const) {
+        const { session, stream, engine, send } = open();
+        send(...frames);
+        engine.state = state;
+        stream.push(null);
+        await session.exited;
+        expect(await text(session.stderr)).toContain(LOST);
+      }
+    });
+
+    test('what it holds back is passed on as soon as the command is known to run, however long it was quiet', async () => {
+      const { clock, session, send } = open();
+      while (clock.next() !== undefined) await clock.advanceToNext();
+      send(frame(2, LOST));
+      await clock.advance(250);
+      const { value } = await session.stderr[Symbol.asyncIterator]().next();
+      expect(String(value)).toBe(LOST);
+    });
+  });
+
   test('bytes that are no frames end it, and reading says so', async () => {
     const { session, send } = open();
     send(Buffer.from('HTTP/1.1 200 OK'));

@@ -8,6 +8,8 @@ import type { ExecExit, ExecSession } from '../agentcontainers/ports.ts';
 import { engineFailure, failed } from './engine-error.ts';
 import type { ExecExits } from './exec-exits.ts';
 import { createExecOutput } from './exec-output.ts';
+import { refusalOnStderr, refusalOnStdout, withoutNoise } from './exec-refusal.ts';
+import type { EndedExec, ExecRefusal } from './exec-refusal.ts';
 
 // INVARIANTS
 // - A session settles once, and never hangs: the end of the stream, the engine's report of the exec's end, a bounded
@@ -21,8 +23,8 @@ export type ExecState =
   | {
       readonly kind: 'ended';
       readonly exitCode: number;
-      /** False when the engine never had a process for it. */
-      readonly hadProcess: boolean;
+      /** False when the engine never had a process for it; `undefined` when it does not tell. */
+      readonly hadProcess: boolean | undefined;
       /** False when it could also not have begun yet. */
       readonly isCertain: boolean;
     };
@@ -70,7 +72,7 @@ export function openExecSession(parts: ExecSessionParts): ExecSession {
   let quietLooks = 0;
   let waitingLooks = 0;
   let recheckMs = FIRST_RECHECK_MS;
-  let drainedExit: ExecExit = { exitCode: null, outputHeld: false };
+  let drained: EndedExec | undefined;
   let unwatch = (): void => {};
   const exited = createDeferred<ExecExit>();
 
@@ -103,22 +105,26 @@ export function openExecSession(parts: ExecSessionParts): ExecSession {
     lookAgain = looking;
     if (looking || phase !== 'running') return;
     looking = true;
+    const received = output.received();
     const answer = await parts.inspect().catch((error: unknown) => ({ kind: 'failed' as const, error }));
     looking = false;
     if (phase !== 'running') return;
     switch (answer.kind) {
       case 'ended':
-        if (streamEnded || answer.isCertain || output.received() > 0) return onExit(answer.exitCode, answer.hadProcess);
+        if (streamEnded || answer.isCertain || output.received() > 0) return onExit(answer);
         break;
       case 'failed':
         // Without its stream nothing more can be learned; with it, the stream will tell.
         if (streamEnded) return settle({ exitCode: null, outputHeld: false });
-        if (isAgentContainersError(answer.error, 'engine-object-not-found')) return drain(null);
+        if (isAgentContainersError(answer.error, 'engine-object-not-found')) return drain();
+        output.passHeld();
         break;
       case 'waiting':
         if (streamEnded && ++waitingLooks > MAX_WAITING_RECHECKS) return settle({ exitCode: null, outputHeld: false });
         break;
       case 'running':
+        // What came later can be the engine's after all.
+        if (output.received() === received) output.passHeld();
         break;
     }
     if (lookAgain) return look();
@@ -128,23 +134,25 @@ export function openExecSession(parts: ExecSessionParts): ExecSession {
     }
   };
 
-  const onExit = (exitCode: number, hadProcess: boolean): void => {
-    const { text, isAll } = output.beginning();
-    // A command that cannot be started ends with 126 or 127 and the engine's reason, a line as for a terminal, as its
-    // whole output.
-    if (!hadProcess && (exitCode === 126 || exitCode === 127) && isAll && text.endsWith('\r\n')) {
-      if (release()) exited.reject(notStarted(title, exitCode, text));
-    } else if (streamEnded) {
-      settle({ exitCode, outputHeld: false });
-    } else {
-      drain(exitCode);
-    }
+  const refusalOf = (ended: EndedExec): ExecRefusal | undefined =>
+    refusalOnStdout(ended, output.beginning()) ?? refusalOnStderr(ended, output.held());
+
+  const conclude = (ended: EndedExec | undefined, outputHeld: boolean): void => {
+    const refusal = ended && refusalOf(ended);
+    if (ended) output.passHeld(refusal ? Buffer.alloc(0) : withoutNoise(ended, output.held()));
+    if (!refusal) settle({ exitCode: ended?.exitCode ?? null, outputHeld });
+    else if (release()) exited.reject(notStarted(title, refusal));
   };
 
-  /** Takes what is left, until the stream ends or was quiet. */
-  const drain = (exitCode: number | null): void => {
+  const onExit = (ended: EndedExec): void => {
+    if (streamEnded || refusalOf(ended)) conclude(ended, false);
+    else drain(ended);
+  };
+
+  /** Takes what is left, until the stream ends or was quiet. Without `ended` it is not known how the command ended. */
+  const drain = (ended?: EndedExec): void => {
     phase = 'draining';
-    drainedExit = { exitCode, outputHeld: false };
+    drained = ended;
     // An engine can keep the stream open as long as it might have input to pass on.
     if (writable && !stdinClosed) writable.end();
     stdinClosed = true;
@@ -156,7 +164,7 @@ export function openExecSession(parts: ExecSessionParts): ExecSession {
       const now = output.received();
       drains++;
       if (now === before || drains >= MAX_DRAINS || now - start > MAX_DRAIN_BYTES) {
-        settle({ exitCode, outputHeld: true });
+        conclude(ended, true);
       } else {
         before = now;
         later(DRAIN_MS, check);
@@ -168,8 +176,9 @@ export function openExecSession(parts: ExecSessionParts): ExecSession {
   const onStreamEnd = (): void => {
     if (streamEnded || phase === 'settled') return;
     streamEnded = true;
-    if (phase === 'draining') return settle(drainedExit);
-    output.end();
+    if (phase === 'draining') return conclude(drained, false);
+    // Whose words are held, only the exit tells.
+    if (output.held().length === 0) output.end();
     timer?.stop();
     void look();
   };
@@ -195,6 +204,8 @@ export function openExecSession(parts: ExecSessionParts): ExecSession {
   stream.on('data', () => {
     quietSince = clock.now();
     quietMs = FIRST_QUIET_MS;
+    // Whose words are held has to be asked, however often that was in vain.
+    if (output.held().length > 0) quietLooks = Math.min(quietLooks, MAX_QUIET_LOOKS - 1);
     awaitQuiet(quietMs);
   });
   // The end of a broken stream is its `close`.
@@ -232,12 +243,6 @@ export function openExecSession(parts: ExecSessionParts): ExecSession {
   };
 }
 
-function notStarted(title: string, exitCode: number, text: string): AgentContainersError {
-  const reason = text
-    .trim()
-    .replace(/^OCI runtime exec failed: /i, '')
-    .replace(/^exec failed: /, '')
-    .replace(/^unable to start container process: /, '')
-    .replace(/: unknown$/, '');
+function notStarted(title: string, { exitCode, reason }: ExecRefusal): AgentContainersError {
   return failed('engine-request-failed', `Starting ${title}`, reason, undefined, { exitCode });
 }

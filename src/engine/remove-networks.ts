@@ -1,23 +1,29 @@
-import { AgentContainersError } from '../errors.ts';
+import { isAgentContainersError } from '../errors.ts';
 import { objectPath } from './engine-path.ts';
 import type { EngineTransport } from './engine-transport.ts';
-import { asList, asRecord, asText } from './json-values.ts';
-import { sendForJson, sendForStatus } from './read-reply.ts';
+import { listNetworks } from './list-by-label.ts';
+import { sendForStatus } from './read-reply.ts';
 
-/** Removes the networks with all these labels; one that is in use (403 or 409) or already gone (404) is left alone. */
+const doing = 'Removing networks';
+
+/** Removes the networks with all these labels; one that is in use or already gone is left alone. */
 export async function removeNetworks(
   transport: EngineTransport,
   query: { readonly labels: readonly string[]; readonly signal: AbortSignal },
 ): Promise<void> {
-  const { labels, signal } = query;
-  if (labels.length === 0) {
-    throw new AgentContainersError('broken-contract', 'Removing networks failed: no label says which ones.');
-  }
-  const doing = 'Removing networks';
-  const filters = JSON.stringify({ label: labels });
-  const found = await sendForJson(transport, { doing, method: 'GET', path: '/networks', query: { filters }, signal });
-  for (const network of asList(found)) {
-    const path = objectPath('networks', asText(asRecord(network)['Id']));
-    await sendForStatus(transport, { doing, method: 'DELETE', path, signal }, [403, 404, 409]);
+  const { signal } = query;
+  const remove = (nameOrId: string): Promise<number> =>
+    sendForStatus(transport, { doing, method: 'DELETE', path: objectPath('networks', nameOrId), signal }, [403]);
+  for (const { id, name } of await listNetworks(transport, query)) {
+    try {
+      // Podman removes a network that is in use when it is called by its id.
+      await remove(name || id).catch((error: unknown) => {
+        // Only where several may have one name.
+        if (isAgentContainersError(error) && /ambiguous/i.test(error.message)) return remove(id);
+        throw error;
+      });
+    } catch (error) {
+      if (!isAgentContainersError(error, 'engine-conflict', 'engine-object-not-found')) throw error;
+    }
   }
 }

@@ -79,6 +79,20 @@ describe('exec', () => {
     });
   });
 
+  test('a start that the engine answers with an error is a command that could not be started', async () => {
+    const cause = { cause: 'no matching entries in passwd file', message: 'unable to find user x', response: 500 };
+    current().server.onIgnoredUpgrade('/exec/e1/start', (one) => void one.end(JSON.stringify(cause)), 500);
+    const session = await current().engine.exec({ containerId: 'c1', argv: ['x'], stdin: true });
+    expect(await Promise.all([read(session.stdout), read(session.stderr)])).toEqual(['', '']);
+    session.closeStdin();
+    const reason = {
+      message: 'Starting "x" in container c1 failed: unable to find user x.',
+      details: { exitCode: 126 },
+    };
+    await expect(session.write('x')).rejects.toMatchObject(reason);
+    await expect(session.exited).rejects.toMatchObject(reason);
+  });
+
   test('a start that is not answered is given up, on the clock or by its signal', async () => {
     current().server.on('POST /containers/c1/exec', () => {});
     const slow = current().engine.exec({ containerId: 'c1', argv: ['x'] });

@@ -1,11 +1,13 @@
 import { deadlineScope } from '../async/abort.ts';
 import type { Clock } from '../clock/clock.ts';
 import type { ExecSession, ExecSpec } from '../agentcontainers/ports.ts';
+import { AgentContainersError, isAgentContainersError } from '../errors.ts';
 import type { EngineConnection } from './engine-connection.ts';
 import { failed, oneLine } from './engine-error.ts';
 import { objectPath } from './engine-path.ts';
 import type { ExecExits } from './exec-exits.ts';
 import { openExecSession } from './exec-session.ts';
+import { refusedSession } from './refused-session.ts';
 import type { ExecState } from './exec-session.ts';
 import { asInteger, asRecord, asText } from './json-values.ts';
 import { sendExpecting, sendForJson } from './read-reply.ts';
@@ -53,7 +55,14 @@ export async function startExec(
         signal: limit.signal,
       } as const;
       // An engine may answer 200 with the output as its body, which has no way in.
-      const { status, body } = await sendExpecting(transport, request, spec.stdin ? [101] : [101, 200]);
+      const started = await sendExpecting(transport, request, spec.stdin ? [101] : [101, 200]).catch(
+        (error: unknown) => {
+          if (isAgentContainersError(error, 'engine-request-failed') && error.details['status'] === 500) return error;
+          throw error;
+        },
+      );
+      if (started instanceof AgentContainersError) return refusedSession(id, started);
+      const { status, body } = started;
       if (spec.stdin && status !== 101) {
         body.destroy();
         throw failed('engine-request-failed', doing, 'the engine gave no connection for its standard input');
@@ -95,6 +104,6 @@ function parseExecState(answer: unknown): ExecState {
   if (exitCode === undefined) return { kind: 'waiting' };
   // Docker keeps the process id of an ended exec; Podman clears it, gives 0 as the exit code before the start too, and
   // says by `CanRemove` that the exec has ended.
-  const hadProcess = (asInteger(Pid) ?? 0) > 0;
-  return { kind: 'ended', exitCode, hadProcess, isCertain: hadProcess || CanRemove === true };
+  const hadProcess = (asInteger(Pid) ?? 0) > 0 || (CanRemove === true ? undefined : false);
+  return { kind: 'ended', exitCode, hadProcess, isCertain: hadProcess !== false };
 }
