@@ -1,30 +1,29 @@
 import { setMaxListeners } from 'node:events';
 import { linkedScope } from '../async/abort.ts';
-import { createLanes } from '../async/lanes.ts';
-import { createLimiter } from '../async/limiter.ts';
-import { createTaskGroup } from '../async/task-group.ts';
-import { AgentContainersError, errorMessage, isCancelled } from '../errors.ts';
+import { AgentContainersError } from '../errors.ts';
 import type { AgentContainers, LogChunk, LogQuery } from './api.ts';
-import { DEFAULTS, LONGEST_GRACE, LONGEST_TIME } from './constants.ts';
 import { initialState } from './model/state.ts';
-import type { ListResult } from './model/view.ts';
 import type { AgentContainersOptions, Ports } from './options.ts';
 import { createCommands } from './runtime/commands.ts';
-import { createConfigurationCache } from './runtime/configuration-cache.ts';
-import { createContainerClaims, matchesLabels } from './runtime/container-claims.ts';
+import { createContainerClaims } from './runtime/container-claims.ts';
 import { createContainerDetails } from './runtime/container-details.ts';
+import { diff } from './runtime/diff.ts';
+import { createDiscovery } from './runtime/discovery.ts';
+import { planRemoval } from './runtime/plan-removal.ts';
+import { resumeDeletes } from './runtime/resume-deletes.ts';
+import { sweepBackups } from './runtime/sweep-backups.ts';
+import { revokeTrust, trust } from './runtime/trust.ts';
 import { createEffectRunner } from './runtime/effect-runner.ts';
 import { createEventLoop } from './runtime/event-loop.ts';
 import { execInDevcontainer } from './runtime/exec.ts';
+import { createRuntime } from './runtime/create-runtime.ts';
 import { createObserver } from './runtime/observe.ts';
-import { createPersistence } from './runtime/persistence.ts';
 import { registerKnown } from './runtime/register-known.ts';
-import type { Limits, Runtime } from './runtime/runtime.ts';
+import { filterList } from './runtime/filter-list.ts';
+import { resolveLimits } from './runtime/resolve-limits.ts';
 import { shutdown } from './runtime/shutdown.ts';
 import { createStore } from './runtime/store.ts';
 import { deleteUnknownRecords } from './runtime/sub-agent-records.ts';
-import { createSupervision } from './runtime/supervision.ts';
-import { createTails } from './runtime/tails.ts';
 import { createUpdaterLoop } from './runtime/updater-loop.ts';
 import { createWatcherLoop } from './runtime/watcher-loop.ts';
 
@@ -36,43 +35,36 @@ export function buildAgentContainers(ports: Ports, options: AgentContainersOptio
   // Every loop and job listens to it: many listeners are no leak here.
   setMaxListeners(0, closingController.signal);
   const store = createStore(
-    initialState({ adopt: options.adopt ?? 'all', injectSubAgents: options.injectSubAgents ?? true }),
+    initialState({
+      adopt: options.adopt ?? 'all',
+      injectSubAgents: options.injectSubAgents ?? true,
+      trust: options.trust ?? 'ask',
+      autoStart: options.autoStart ?? false,
+    }),
     (effect) => execute(effect),
     logger,
   );
-  const reportTask = (error: unknown, name: string): void => {
-    if (!isCancelled(error)) logger.error({ err: error }, `${name} failed: ${errorMessage(error)}`);
-  };
-  const rt: Runtime = {
+  const rt = createRuntime({
     ports,
-    limits,
     options,
+    limits,
     store,
-    lanes: createLanes(),
-    tasks: createTaskGroup(reportTask),
-    injections: createTaskGroup(reportTask),
     closing: closingController.signal,
-    upLimiter: createLimiter(limits.maxUps),
-    injectLimiter: createLimiter(limits.maxInjections),
-    tails: createTails(clock),
-    supervision: createSupervision(),
-    persistence: createPersistence(ports.storage, () => store.state, logger),
-    configurations: createConfigurationCache(ports.cli),
-    tokens: new Map(),
-    registrations: new Set(),
-    failures: new Map(),
     pass: () => updater.pass(),
-  };
+  });
   const details = createContainerDetails(ports.engine, clock);
   const claims = createContainerClaims(ports.configFiles, {
     labels: options.labels ?? [],
     roots: options.roots ?? [],
+    labelSigner: rt.labels,
     clock,
     logger,
   });
   const updater = createUpdaterLoop(clock, createObserver(rt, claims, details), limits);
   const watcher = createWatcherLoop(rt);
-  const execute = createEffectRunner(rt, { updater, watcher });
+  const discovery = createDiscovery(rt);
+  const commands = createCommands(rt);
+  const execute = createEffectRunner(rt, { updater, watcher, autoStart: (id) => commands.autoStart(id) });
   const forget = (containerId?: string): void => {
     details.forget(containerId);
     claims.forget(containerId);
@@ -84,23 +76,32 @@ export function buildAgentContainers(ports: Ports, options: AgentContainersOptio
         forget(containerId);
         updater.passSoon();
       },
-      onGap: () => forget(),
+      onImageEvent() {
+        rt.images.forget();
+        rt.tasks.spawn('reread after an image event', () => watcher.reread());
+      },
+      onGap() {
+        forget();
+        rt.images.forget();
+      },
     },
     Math.random,
   );
-  const commands = createCommands(rt);
 
   let started: Promise<void> | undefined;
   let closed: Promise<void> | undefined;
 
   async function start(): Promise<void> {
-    await registerKnown(rt);
+    const { isStateKnown } = await registerKnown(rt);
     if (rt.closing.aborted) return;
     // Before the first listing, so that nothing falls between the two.
     rt.tasks.spawn('event stream', () => events.run());
     rt.tasks.spawn('clean up records', () => deleteUnknownRecords(rt));
-    await updater.pass();
+    // Side by side: neither waits for the other, and a slow disk is not waited for.
+    await Promise.all([updater.pass(), discovery.start(), isStateKnown ? sweepBackups(rt) : undefined]);
     if (rt.closing.aborted) return;
+    rt.tasks.spawn('watch configurations', () => watcher.begin());
+    rt.tasks.spawn('resume deletes', () => resumeDeletes(rt, commands));
     updater.start(
       () => events.isHealthy(),
       async () => {
@@ -126,7 +127,7 @@ export function buildAgentContainers(ports: Ports, options: AgentContainersOptio
   }
 
   const close = (): Promise<void> =>
-    (closed ??= shutdown(rt, { updater, watcher }, (reason) => closingController.abort(reason)));
+    (closed ??= shutdown(rt, { updater, watcher, discovery }, (reason) => closingController.abort(reason)));
 
   return {
     start: () =>
@@ -138,7 +139,7 @@ export function buildAgentContainers(ports: Ports, options: AgentContainersOptio
       await ready();
       const failure = listFailure();
       if (failure) throw failure;
-      return filtered(store.list, query?.labels ?? []);
+      return filterList(store.list, query?.labels ?? []);
     },
     async get(id) {
       await ready();
@@ -160,13 +161,13 @@ export function buildAgentContainers(ports: Ports, options: AgentContainersOptio
       await ready();
       return commands.create(request);
     },
-    async recreate(id) {
+    async recreate(id, recreation) {
       await ready();
-      return commands.recreate(id);
+      return commands.recreate(id, recreation);
     },
-    async recreateByContainer(container) {
+    async recreateByContainer(container, recreation) {
       await ready();
-      return commands.recreateByContainer(container);
+      return commands.recreateByContainer(container, recreation);
     },
     async startDevcontainer(id) {
       await ready();
@@ -182,7 +183,27 @@ export function buildAgentContainers(ports: Ports, options: AgentContainersOptio
     },
     async remove(id, removal) {
       await ready();
-      await commands.remove(id, { volumes: removal?.volumes ?? false });
+      await commands.remove(id, { volumes: removal?.volumes ?? 'none' });
+    },
+    async planRemoval(id, removal) {
+      await ready();
+      return planRemoval(rt, id, removal?.volumes ?? 'none');
+    },
+    async rerunHook(id, hook) {
+      await ready();
+      return commands.rerunHook(id, hook);
+    },
+    async trust(id, hash) {
+      await ready();
+      await trust(rt, id, hash);
+    },
+    async revokeTrust(id, hash) {
+      await ready();
+      await revokeTrust(rt, id, hash);
+    },
+    async diff(id) {
+      await ready();
+      return diff(rt, id);
     },
     async operation(operationId) {
       await ready();
@@ -204,31 +225,5 @@ export function buildAgentContainers(ports: Ports, options: AgentContainersOptio
       await ready();
       return execInDevcontainer(rt, id, spec);
     },
-  };
-}
-
-function resolveLimits(options: AgentContainersOptions): Limits {
-  const limits = { ...DEFAULTS } as Record<keyof Limits, number>;
-  for (const name of Object.keys(DEFAULTS) as (keyof Limits)[]) {
-    const value = options[name];
-    if (value === undefined) continue;
-    const most = name === 'stopGraceSeconds' ? LONGEST_GRACE : LONGEST_TIME;
-    if (!(value > 0 && value <= most)) {
-      throw new AgentContainersError(
-        'invalid-request',
-        `Option ${name} must be a number above 0 and at most ${most}, not ${String(value)}.`,
-      );
-    }
-    limits[name] = value;
-  }
-  return limits;
-}
-
-function filtered(list: ListResult, labels: readonly string[]): ListResult {
-  if (labels.length === 0) return list;
-  return {
-    ...list,
-    containers: list.containers.filter((container) => matchesLabels(container, labels)),
-    devcontainers: list.devcontainers.filter(({ container }) => container && matchesLabels(container, labels)),
   };
 }

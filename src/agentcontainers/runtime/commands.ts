@@ -1,26 +1,35 @@
 import { bounded } from '../../async/abort.ts';
-import { AgentContainersError, type ErrorCode } from '../../errors.ts';
+import { AgentContainersError, errorMessage } from '../../errors.ts';
 import type { AgentContainers, OperationReceipt } from '../api.ts';
 import { FOLDER_TIMEOUT } from '../constants.ts';
-import { LABEL, type Container } from '../model/container.ts';
-import { admit, type Admission, type Command } from '../model/admit.ts';
-import type { EntryKey, StartCause } from '../model/devcontainer.ts';
+import { LABEL } from '../model/container.ts';
+import { admit, type Command } from '../model/admit.ts';
+import { ownerOf } from '../model/container-owner.ts';
+import type { StartCause } from '../model/devcontainer.ts';
 import type { Event } from '../model/events.ts';
-import type { Observation } from '../model/state.ts';
 import type { Operation, OperationKind } from '../model/operation.ts';
-import { devcontainerId } from './observe.ts';
+import type { VolumesOption } from '../model/intent.ts';
+import { devcontainerId } from './devcontainer-id.ts';
+import { containerNamed } from './container-named.ts';
+import { invalidConfig, keyOf, noConfig } from './entry-key.ts';
 import { readConfig } from './read-config.ts';
+import { rejection } from './rejection.ts';
 import type { Runtime } from './runtime.ts';
 
-type Requested = Extract<Event, { type: 'upRequested' | 'stopRequested' | 'restartRequested' | 'deleteRequested' }>;
+type Requested = Extract<
+  Event,
+  { type: 'upRequested' | 'stopRequested' | 'restartRequested' | 'deleteRequested' | 'hookRequested' }
+>;
 type Wish = { readonly jobId: string; readonly at: number; readonly logOffset: number };
 
 /** The wishes of people: each is admitted or refused at once, then goes on by itself. */
-export interface Commands extends Pick<AgentContainers, 'create' | 'recreate' | 'recreateByContainer'> {
+export interface Commands extends Pick<AgentContainers, 'create' | 'recreate' | 'recreateByContainer' | 'rerunHook'> {
   start(id: string): Promise<OperationReceipt>;
   stop(id: string): Promise<OperationReceipt>;
   restart(id: string): Promise<OperationReceipt>;
-  remove(id: string, options: { readonly volumes: boolean }): Promise<void>;
+  remove(id: string, options: { readonly volumes: VolumesOption }): Promise<void>;
+  /** Starts it, unless that is not wanted or not possible any more. Never rejects. */
+  autoStart(id: string): Promise<void>;
   operation(id: string): Operation;
 }
 
@@ -55,6 +64,7 @@ export function createCommands(rt: Runtime): Commands {
           startedAt: at,
           endedAt: at,
           logOffset,
+          steps: [],
         };
         rt.store.dispatch({ type: 'operationRestored', operation });
         return { operation, started: false, done: Promise.resolve(operation) };
@@ -99,7 +109,8 @@ export function createCommands(rt: Runtime): Commands {
     (wish: Wish): Requested => ({ type: 'upRequested', id, cause, ...wish });
 
   function recreate(command: Command): Promise<OperationReceipt> {
-    return request(command, 'recreate', upOf(command.id, 'recreate'));
+    const { id, force } = command;
+    return request(command, 'recreate', (wish) => ({ ...upOf(id, 'recreate')(wish), force }));
   }
 
   return {
@@ -108,17 +119,19 @@ export function createCommands(rt: Runtime): Commands {
       const what = `Reading the configuration of ${workspaceFolder}`;
       const [key, reading] = await bounded(clock, FOLDER_TIMEOUT, what, rt.closing, async () => {
         const found = await keyOf(configFiles, workspaceFolder, configPath);
-        return [found, await readConfig(rt.ports, found)] as const;
+        return [found, await readConfig(rt, found)] as const;
       });
       if (reading.kind === 'invalid') throw invalidConfig(key.configPath, reading.error);
       if (reading.kind === 'missing') throw noConfig(key.configPath);
       const id = devcontainerId(key);
       rt.store.dispatch({ type: 'registered', id, key, origin: 'created', adopted: true, made: [] });
       rt.store.dispatch({ type: 'configRead', id, reading });
+      // Whether it has a container already is known only after that.
+      await rt.pass();
       return request({ type: 'create', id }, 'create', upOf(id, 'create'));
     },
-    recreate: (id) => recreate({ type: 'recreate', id }),
-    async recreateByContainer(container) {
+    recreate: (id, { force = false } = {}) => recreate({ type: 'recreate', id, force }),
+    async recreateByContainer(container, { force = false } = {}) {
       const only = containerNamed(rt, container);
       const id = rt.store.state.claims.get(only.id);
       if (id === undefined || only.labels[LABEL.localFolder] === undefined) {
@@ -128,11 +141,27 @@ export function createCommands(rt: Runtime): Commands {
           },
         });
       }
-      return recreate({ type: 'recreate-container', id });
+      if (!ownerOf(rt.store.state, only.id)) {
+        throw new AgentContainersError('devcontainer-not-adopted', 'Devcontainer is not adopted', {
+          details: {
+            detail: `The container ${only.name} carries the labels of a dev container whose folder it does not have.`,
+          },
+        });
+      }
+      return recreate({ type: 'recreate-container', id, force });
     },
     start: (id) => request({ type: 'start', id }, 'start', upOf(id, 'start')),
     stop: (id) => request({ type: 'stop', id }, 'stop', (wish) => ({ type: 'stopRequested', id, ...wish })),
     restart: (id) => request({ type: 'restart', id }, 'restart', (wish) => ({ type: 'restartRequested', id, ...wish })),
+    rerunHook: (id, hook) =>
+      request({ type: 'rerun-hook', id }, 'rerun-hook', (wish) => ({ type: 'hookRequested', id, hook, ...wish })),
+    async autoStart(id) {
+      try {
+        await request({ type: 'start', id }, 'start', upOf(id, 'autostart'));
+      } catch (error) {
+        rt.ports.logger.info({ devcontainer: id }, `Starting it by itself failed: ${errorMessage(error)}`);
+      }
+    },
     async remove(id, { volumes }) {
       const { operation: begun, done } = await request({ type: 'remove', id }, 'delete', (wish) => ({
         type: 'deleteRequested',
@@ -147,95 +176,4 @@ export function createCommands(rt: Runtime): Commands {
       if (end.status !== 'succeeded') throw new AgentContainersError('api-closed', 'API closed');
     },
   };
-}
-
-/** By id or name; else by a beginning of the id that only one has. */
-function containerNamed(rt: Runtime, wanted: string): Container {
-  const { containers } = rt.store.state;
-  const exact = containers.find(({ id, name }) => id === wanted || name === wanted);
-  if (exact) return exact;
-  const found = wanted.length < 4 ? [] : containers.filter(({ id }) => id.startsWith(wanted));
-  const [only] = found;
-  if (!only) throw new AgentContainersError('container-not-found', 'Container not found');
-  if (found.length > 1) {
-    throw new AgentContainersError('devcontainer-ambiguous', 'Several containers match', {
-      details: { detail: `${wanted} begins the ids of ${found.map(({ name }) => name).join(', ')}.` },
-    });
-  }
-  return only;
-}
-
-async function keyOf(
-  configFiles: Runtime['ports']['configFiles'],
-  workspaceFolder: string,
-  configPath: string | undefined,
-): Promise<EntryKey> {
-  const found = await configFiles.canonicalKey(workspaceFolder, configPath);
-  if ('workspaceFolder' in found) {
-    if ((await configFiles.realDirectory(found.workspaceFolder)) === undefined) throw noFolder(workspaceFolder);
-    return found;
-  }
-  if (!found.folderExists) throw noFolder(workspaceFolder);
-  if (found.configPaths.length === 0) throw noConfig(`${workspaceFolder}/.devcontainer/devcontainer.json`);
-  throw new AgentContainersError('config-ambiguous', 'Several configurations in the folder', {
-    details: { detail: `Name one of: ${found.configPaths.join(', ')}`, configPaths: found.configPaths },
-  });
-}
-
-function noFolder(folder: string): AgentContainersError {
-  return new AgentContainersError('folder-not-found', 'Workspace folder not found', {
-    details: { detail: `There is no folder ${folder} on this machine.` },
-  });
-}
-
-function noConfig(path: string): AgentContainersError {
-  return new AgentContainersError('config-not-found', 'No dev container configuration found', {
-    details: { detail: `Add ${path} and try again.` },
-  });
-}
-
-function invalidConfig(path: string, error: { message: string; line: number; column: number }): AgentContainersError {
-  return new AgentContainersError('config-invalid', 'Dev container configuration is invalid', {
-    details: { detail: `${path}:${error.line}:${error.column}: ${error.message}`, ...error, path },
-  });
-}
-
-/** Wording of the answers: existing consumers rely on it. */
-function rejection(
-  { code, entry }: Extract<Admission, { kind: 'rejected' }>,
-  command: Command,
-  observation: Observation,
-): AgentContainersError {
-  const make = (message: string, detail?: string): AgentContainersError =>
-    new AgentContainersError(code satisfies ErrorCode, message, { details: { detail } });
-  switch (code) {
-    case 'api-closed':
-      return make('API closed');
-    case 'devcontainer-not-found':
-      return make('Devcontainer not found.');
-    case 'devcontainer-not-adopted':
-      return make(
-        'Devcontainer is not adopted',
-        `${entry?.name} is only listed: it lies under no root. Adopt it with: agentcontainers up ${entry?.key.workspaceFolder}`,
-      );
-    case 'list-failed':
-      return make('Could not get containers', observation.status === 'failed' ? observation.message : undefined);
-    case 'recreation-in-progress':
-      return make('Devcontainer recreation already in progress', `Recreation for ${entry?.name} is already underway.`);
-    case 'devcontainer-transitioning':
-      return command.type === 'remove'
-        ? make(
-            'Unable to delete transitioning devcontainer',
-            `Devcontainer ${entry?.name} is currently ${entry?.phase.status} and cannot be deleted.`,
-          )
-        : make(
-            `Unable to ${command.type === 'create' ? 'start' : command.type} transitioning devcontainer`,
-            `Devcontainer ${entry?.name} is currently ${entry?.phase.status} and cannot be restarted.`,
-          );
-    case 'config-invalid':
-      return invalidConfig(
-        entry?.key.configPath ?? '',
-        entry?.configError ?? { message: 'unreadable', line: 1, column: 1 },
-      );
-  }
 }

@@ -15,16 +15,24 @@ function entryOf(fingerprint: string, id = FOLDER): Entry {
   return scenario.entry(id);
 }
 
+/** The file says `now.fingerprint`; what the CLI computes says from which configuration it did. */
 function createReads(answer: (count: number) => Promise<unknown> = async () => undefined) {
   const requests: Parameters<DevcontainerCli['readConfiguration']>[0][] = [];
-  const cli = {
-    async readConfiguration(request: (typeof requests)[number]) {
-      requests.push(request);
-      await answer(requests.length);
-      return buildMergedConfiguration(request.key.workspaceFolder);
+  const now: { fingerprint: string | undefined } = { fingerprint: 'one' };
+  const cache = createConfigurationCache(
+    {
+      async readConfiguration(request) {
+        requests.push(request);
+        await answer(requests.length);
+        return buildMergedConfiguration(`/in/${String(request.config?.['name'])}`);
+      },
     },
-  } as DevcontainerCli;
-  return { requests, cache: createConfigurationCache(cli) };
+    async () =>
+      now.fingerprint === undefined
+        ? { reading: { kind: 'missing' }, source: {} }
+        : { reading: readingOf(now.fingerprint), source: { name: now.fingerprint } },
+  );
+  return { requests, cache, now };
 }
 
 describe('the cache of merged configurations', () => {
@@ -32,7 +40,8 @@ describe('the cache of merged configurations', () => {
     const { requests, cache } = createReads();
     const first = await cache.read(entryOf('one'), 'image', 'c1', signal);
     expect(await cache.read(entryOf('one'), 'image', 'c2', signal)).toBe(first);
-    expect(requests).toEqual([{ key: entryOf('one').key, containerId: 'c1', signal }]);
+    const config = { name: 'one' };
+    expect(requests).toEqual([{ key: entryOf('one').key, config, containerId: 'c1', signal }]);
   });
 
   it.each<[string, Entry, string]>([
@@ -40,10 +49,39 @@ describe('the cache of merged configurations', () => {
     ['another image', entryOf('one'), 'other image'],
     ['another devcontainer', entryOf('one', '/w/b'), 'image'],
   ])('reads anew for %s', async (_what, entry, image) => {
-    const { requests, cache } = createReads();
+    const { requests, cache, now } = createReads();
     await cache.read(entryOf('one'), 'image', 'c1', signal);
+    now.fingerprint = entry.config?.fingerprint;
     await cache.read(entry, image, 'c1', signal);
     expect(requests).toHaveLength(2);
+  });
+
+  it('keeps for a fingerprint only what was computed from that configuration, also when the file is ahead of the state', async () => {
+    const { requests, cache, now } = createReads();
+    // It was written a moment ago; nobody has noticed yet.
+    now.fingerprint = 'two';
+    expect(await cache.read(entryOf('one'), 'image', 'c1', signal)).toMatchObject({
+      workspaceFolder: '/workspaces/two',
+    });
+    now.fingerprint = 'one';
+    expect(await cache.read(entryOf('one'), 'image', 'c1', signal)).toMatchObject({
+      workspaceFolder: '/workspaces/one',
+    });
+    expect(await cache.read(entryOf('two'), 'image', 'c1', signal)).toMatchObject({
+      workspaceFolder: '/workspaces/two',
+    });
+    expect(requests).toHaveLength(2);
+  });
+
+  it('keeps nothing that was computed from a configuration which cannot be read', async () => {
+    const { requests, cache, now } = createReads();
+    now.fingerprint = undefined;
+    await cache.read(entryOf('one'), 'image', 'c1', signal);
+    expect(requests[0]).not.toHaveProperty('config');
+    now.fingerprint = 'one';
+    expect(await cache.read(entryOf('one'), 'image', 'c1', signal)).toMatchObject({
+      workspaceFolder: '/workspaces/one',
+    });
   });
 
   it('does not keep a failure', async () => {

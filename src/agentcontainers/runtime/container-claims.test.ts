@@ -6,7 +6,8 @@ import { createRecordingLogger } from '../../testing/recording-logger.ts';
 import { FOLDER_TIMEOUT } from '../constants.ts';
 import type { ContainerMount } from '../model/container.ts';
 import { createContainerClaims, counts, matchesLabels } from './container-claims.ts';
-import { devcontainerId } from './observe.ts';
+import { devcontainerId } from './devcontainer-id.ts';
+import { createLabelSigner } from './labels.ts';
 
 const CONFIG = '/w/a/.devcontainer/devcontainer.json';
 const FOLDER_LABEL = 'devcontainer.local_folder';
@@ -20,6 +21,7 @@ function createWorld(options: { labels?: readonly string[]; roots?: readonly str
   const claims = createContainerClaims(configFiles, {
     labels: options.labels ?? [],
     roots: options.roots ?? [],
+    labelSigner: createLabelSigner('secret'),
     clock,
     logger,
   });
@@ -102,10 +104,10 @@ describe('the proof of a claim', () => {
   it.each<[string, readonly ContainerMount[], boolean]>([
     ['the folder itself', [bind('/w/a')], true],
     ['the folder with a trailing slash', [bind('/w/a/')], true],
-    ['a folder above it', [bind('/w')], true],
-    ['the root', [bind('/')], true],
+    ['a folder above it', [bind('/w')], false],
+    ['the root', [bind('/')], false],
     ['a symlink to it', [bind('/link')], true],
-    ['a symlink to a folder above it', [bind('/up')], true],
+    ['a symlink to a folder above it', [bind('/up')], false],
     ['the folder as Docker Desktop shows it', [bind('/host_mnt/w/a')], true],
     ['one of several mounts', [bind('/etc'), bind('/w/a')], true],
     ['nothing', [], false],
@@ -122,6 +124,35 @@ describe('the proof of a claim', () => {
     expect(await claimOf({ workspaceFolder: '/w/a', mounts })).toMatchObject({ proven });
   });
 
+  it('is a bind mount of the git working tree in which the folder lies, as the CLI mounts it, and of no other above it', async () => {
+    const { configFiles, claimOf } = createWorld();
+    configFiles.write('/w/tree/deep/app', '.devcontainer/devcontainer.json', {});
+    configFiles.addGitRoot('/w/tree');
+    configFiles.alias('/link', '/w/tree');
+    const workspaceFolder = '/w/tree/deep/app';
+    for (const [source, proven] of [
+      ['/w/tree', true],
+      ['/host_mnt/w/tree', true],
+      ['/link', true],
+      [workspaceFolder, true],
+      ['/w/tree/deep', false],
+      ['/w', false],
+      ['/', false],
+    ] as const) {
+      expect([source, await claimOf({ id: source, workspaceFolder, mounts: [bind(source)] })]).toMatchObject([
+        source,
+        { proven },
+      ]);
+    }
+  });
+
+  it('takes no look for a working tree where no mount could be one', async () => {
+    const { configFiles, claimOf } = createWorld();
+    await claimOf({ id: 'c1', workspaceFolder: '/w/a', mounts: [bind('/etc')] });
+    await claimOf({ id: 'c2', workspaceFolder: '/w/a' });
+    expect(configFiles.calls.gitRoot).toBe(0);
+  });
+
   it('is not given by a folder, mount or root, whose name the folder only begins with', async () => {
     const { configFiles, claimOf } = createWorld({ roots: ['/w/a'] });
     configFiles.addDirectory('/w/app');
@@ -134,8 +165,9 @@ describe('the proof of a claim', () => {
     const { claimOf } = createWorld();
     const seed = { workspaceFolder: '/gone/away' };
     expect(await claimOf({ ...seed, id: 'c1' })).toMatchObject({ proven: true });
-    expect(await claimOf({ ...seed, id: 'c2', mounts: [bind('/gone/')] })).toMatchObject({ proven: true });
-    expect(await claimOf({ ...seed, id: 'c3', mounts: [bind('/other')] })).toMatchObject({ proven: false });
+    expect(await claimOf({ ...seed, id: 'c2', mounts: [bind('/gone/away/')] })).toMatchObject({ proven: true });
+    expect(await claimOf({ ...seed, id: 'c3', mounts: [bind('/gone')] })).toMatchObject({ proven: false });
+    expect(await claimOf({ ...seed, id: 'c4', mounts: [bind('/other')] })).toMatchObject({ proven: false });
   });
 
   it('is not given by a label that leads out of the mount through dots', async () => {

@@ -8,7 +8,8 @@ import { LABEL, type Container } from '../model/container.ts';
 import type { EntryKey } from '../model/devcontainer.ts';
 import type { Claim } from '../model/events.ts';
 import type { ConfigFiles } from '../ports.ts';
-import { devcontainerId } from './observe.ts';
+import { devcontainerId } from './devcontainer-id.ts';
+import type { LabelSigner } from './labels.ts';
 
 /** Finds out which devcontainer a container claims to be, and whether its mounts bear the claim out. */
 export interface ContainerClaims {
@@ -24,6 +25,7 @@ export function createContainerClaims(
   options: {
     readonly labels: readonly string[];
     readonly roots: readonly string[];
+    readonly labelSigner: LabelSigner;
     readonly clock: Clock;
     readonly logger: Logger;
   },
@@ -57,7 +59,8 @@ export function createContainerClaims(
     const underRoot = proven && roots.some((root) => isInside(key.workspaceFolder, root));
     // Two spellings of one file are the same file: both name it exactly.
     const namesConfig = config !== undefined;
-    return { containerId: container.id, entryId: devcontainerId(key), key, proven, underRoot, namesConfig };
+    const signed = options.labelSigner.signedBy(container.labels);
+    return { containerId: container.id, entryId: devcontainerId(key), key, proven, underRoot, namesConfig, signed };
   }
 
   /**
@@ -78,19 +81,26 @@ export function createContainerClaims(
     }
   }
 
-  /** A label is a claim, an image can carry it: only a bind mount that leads to the folder proves it. */
+  /**
+   * A label is a claim, an image can carry it: only a bind mount of the folder proves it, or of the git working tree in
+   * which the folder lies, which is what the CLI mounts. Any other folder above it may be mounted for another reason.
+   */
   async function mounts(container: Container, folder: string): Promise<boolean> {
     const binds = container.mounts.filter((mount) => mount.type === 'bind');
     if (binds.length === 0) return false;
     const real = await configFiles.realDirectory(folder);
-    if (real === undefined)
-      return binds.some((bind) => isInside(trimmed(normalize(folder)), trimmed(normalize(bind.source))));
+    if (real === undefined) return binds.some((bind) => trimmed(normalize(bind.source)) === trimmed(normalize(folder)));
+    let isAbove = false;
+    const sources = new Set<string>();
     for (const bind of binds) {
       // Docker Desktop shows host paths below this folder of its virtual machine.
       const source = bind.source.replace(/^\/host_mnt(?=\/)/, '');
-      if (isInside(real, (await configFiles.realDirectory(source)) ?? trimmed(normalize(source)))) return true;
+      const realSource = (await configFiles.realDirectory(source)) ?? trimmed(normalize(source));
+      if (realSource === real) return true;
+      sources.add(realSource);
+      isAbove ||= isInside(real, realSource);
     }
-    return false;
+    return isAbove && sources.has(await configFiles.gitRoot(real));
   }
 
   async function realKey(folder: string, config: string | undefined): Promise<EntryKey> {
@@ -137,5 +147,5 @@ function isInside(path: string, folder: string): boolean {
 }
 
 function trimmed(path: string): string {
-  return path.length > 1 ? path.replace(/[/\\]+$/, '') : path;
+  return path.length > 1 ? path.replace(/(?<![/\\])[/\\]+$/, '') : path;
 }

@@ -3,6 +3,9 @@ import type { Effect, EffectMap, EffectType } from '../model/effects.ts';
 import { deleteDevcontainer } from './jobs/delete.ts';
 import { deleteRecord } from './jobs/delete-record.ts';
 import { inject } from './jobs/inject.ts';
+import { removeAbandoned } from './jobs/remove-abandoned.ts';
+import { recover } from './jobs/recover.ts';
+import { rerunHook } from './jobs/rerun-hook.ts';
 import { stop, restart } from './jobs/stop.ts';
 import { up } from './jobs/up.ts';
 import type { Runtime } from './runtime.ts';
@@ -14,7 +17,11 @@ type Executors = { readonly [T in EffectType]: (effect: EffectMap[T]) => void };
 /** Starts the work that an effect asks for. Nothing here waits; every promise has an owner. */
 export function createEffectRunner(
   rt: Runtime,
-  loops: { readonly updater: UpdaterLoop; readonly watcher: WatcherLoop },
+  loops: {
+    readonly updater: UpdaterLoop;
+    readonly watcher: WatcherLoop;
+    readonly autoStart: (id: string) => Promise<void>;
+  },
 ): (effect: Effect) => void {
   /** Lifecycle jobs pre-empt injections; a pass follows each. */
   function lifecycle(name: string, id: string, job: (signal: AbortSignal) => Promise<void>): void {
@@ -29,6 +36,10 @@ export function createEffectRunner(
     stop: (effect) => lifecycle('stop', effect.id, () => stop(rt, effect)),
     restart: (effect) => lifecycle('restart', effect.id, (signal) => restart(rt, effect, signal)),
     delete: (effect) => lifecycle('delete', effect.id, () => deleteDevcontainer(rt, effect)),
+    recover: (effect) => lifecycle('recover', effect.id, (signal) => recover(rt, effect, signal)),
+    rerunHook: (effect) => rt.tasks.spawn(`rerun ${effect.hook} of ${effect.id}`, () => rerunHook(rt, effect)),
+    removeAbandoned: (effect) => rt.tasks.spawn(`remove ${effect.containerId}`, () => removeAbandoned(rt, effect)),
+    autoStart: ({ id }) => rt.tasks.spawn(`auto-start ${id}`, () => loops.autoStart(id)),
     inject: (effect) =>
       rt.injections.spawn(`inject ${effect.id}`, async () => {
         const ran = await rt.lanes.preemptible(effect.id, (signal) => inject(rt, effect, signal));

@@ -43,7 +43,11 @@ function createWorld(random: () => number = () => 1) {
   } as unknown as Runtime;
   const loop = createEventLoop(
     rt,
-    { onEvent: (id) => log.push(`event of ${id}`), onGap: () => log.push('gap') },
+    {
+      onEvent: (id) => log.push(`event of ${id}`),
+      onImageEvent: () => log.push('image event'),
+      onGap: () => log.push('gap'),
+    },
     random,
   );
   return {
@@ -82,6 +86,23 @@ describe('the event loop', () => {
     close();
     await ended;
     expect([engine.openEventStreams, clock.pending()]).toEqual([0, []]);
+  });
+
+  it('tells of images apart from containers; they too prove that the stream is open', async () => {
+    const { clock, engine, log, loop, run, close, observe } = createWorld();
+    observe();
+    const ended = run();
+    await clock.settle();
+    engine.addImage('app:1');
+    await clock.settle();
+    expect(log).toEqual(['image event']);
+    expect(loop.isHealthy()).toBe(true);
+    engine.addImage('app:1');
+    await clock.settle();
+    expect(log).toHaveLength(3);
+    expect(new Set(log)).toEqual(new Set(['image event']));
+    close();
+    await ended;
   });
 
   it('opens the stream anew when it ends: first the gap is told and a pass is made', async () => {

@@ -2,9 +2,10 @@ import { linkedScope, sleep } from '../../async/abort.ts';
 import { cancelled, errorMessage } from '../../errors.ts';
 import type { Timer } from '../../clock/clock.ts';
 import { EVENT_OVERLAP, RECONNECT_FIRST, RECONNECT_LAST, SILENT_STREAM } from '../constants.ts';
+import type { EngineEvent } from '../ports.ts';
 import type { Runtime } from './runtime.ts';
 
-/** Follows the engine's events. They are hints: each leads to a pass, and none is needed for the state to converge. */
+/** Follows the engine's events. They are hints: each of a container leads to a pass, and none is needed for the state to converge. */
 export interface EventLoop {
   /** Opens the stream; runs until the library closes. */
   run(): Promise<void>;
@@ -15,6 +16,8 @@ export interface EventLoop {
 export interface EventListener {
   /** Something happened to this container. */
   onEvent(containerId: string): void;
+  /** A reference may mean another image now, so that what a configuration builds on may have changed. */
+  onImageEvent(): void;
   /** Events may have been missed. */
   onGap(): void;
 }
@@ -29,14 +32,15 @@ export function createEventLoop(rt: Runtime, listener: EventListener, random: ()
   let wait = RECONNECT_FIRST;
   let lastEventAt = clock.now();
 
-  function onEvent(containerId: string, at: number): void {
-    lastEventAt = Math.max(lastEventAt, at);
+  function onEvent(event: EngineEvent): void {
+    lastEventAt = Math.max(lastEventAt, event.at);
     if (reported) logger.info({}, 'Following the events of the engine works again.');
     proven = true;
     reported = false;
     failures = 0;
     wait = RECONNECT_FIRST;
-    listener.onEvent(containerId);
+    if (event.type === 'image') listener.onImageEvent();
+    else listener.onEvent(event.subjectId);
   }
 
   /** Reads one stream to its end. */
@@ -51,7 +55,7 @@ export function createEventLoop(rt: Runtime, listener: EventListener, random: ()
       watchSilence();
       for await (const event of engine.events({ since: lastEventAt - EVENT_OVERLAP, signal: scope.signal })) {
         watchSilence();
-        onEvent(event.containerId, event.at);
+        onEvent(event);
       }
     } catch (error) {
       // A stream that was silent for so long may be a dead one: it is opened anew, and that is no failure.

@@ -19,3 +19,15 @@ it('is not changed by whoever changes what was saved or loaded', async () => {
   entries.push({ id: 'x', workspaceFolder: '/src', configPath: '/src/a', adopted: true, made: [] });
   expect((await storage.load())?.entries).toEqual([]);
 });
+
+it('keeps contents by fingerprint until they are not asked for any more', async () => {
+  const storage = createMemoryStorage();
+  const contents = { Dockerfile: 'FROM x' };
+  await storage.saveContents('a', contents);
+  await storage.saveContents('b', { Dockerfile: 'FROM y' });
+  contents.Dockerfile = 'changed';
+  expect(await storage.loadContents('a')).toEqual({ Dockerfile: 'FROM x' });
+  await storage.keepContents(new Set(['b', 'c']));
+  expect(await storage.loadContents('a')).toBeUndefined();
+  expect(await storage.loadContents('b')).toEqual({ Dockerfile: 'FROM y' });
+});

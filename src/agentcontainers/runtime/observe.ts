@@ -1,4 +1,3 @@
-import { v5 as nameBasedUuid } from 'uuid';
 import { bounded, deadlineScope, raceAbort } from '../../async/abort.ts';
 import { errorMessage } from '../../errors.ts';
 import { FOLDER_TIMEOUT } from '../constants.ts';
@@ -9,13 +8,6 @@ import type { ContainerClaims } from './container-claims.ts';
 import type { ContainerDetailsCache } from './container-details.ts';
 import { readConfig } from './read-config.ts';
 import type { Runtime } from './runtime.ts';
-
-const DEVCONTAINER_NAMESPACE = 'a2cf28a4-6c4f-5f0e-9d7e-6a1f5d0c3b11';
-
-/** Stable over restarts: the same folder and config always give the same id. */
-export function devcontainerId(key: EntryKey): string {
-  return nameBasedUuid(`${key.workspaceFolder}\n${key.configPath}`, DEVCONTAINER_NAMESPACE);
-}
 
 export interface Observer {
   /** One listing, from call to commit. Never rejects; returns what went wrong. */
@@ -53,7 +45,7 @@ export function createObserver(rt: Runtime, claims: ContainerClaims, details: Co
       [...wanted].map(async ([id, key]) => {
         try {
           const what = `Reading ${key.configPath}`;
-          readings.set(id, await bounded(clock, FOLDER_TIMEOUT, what, rt.closing, () => readConfig(rt.ports, key)));
+          readings.set(id, await bounded(clock, FOLDER_TIMEOUT, what, rt.closing, () => readConfig(rt, key)));
         } catch (error) {
           rt.closing.throwIfAborted();
           late.add(id);

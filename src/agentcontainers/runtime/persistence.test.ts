@@ -3,6 +3,7 @@ import { containerOf, createScenario, FOLDER, keyOf } from '../../../test/proper
 import { createGate } from '../../testing/gate.ts';
 import { createRecordingLogger } from '../../testing/recording-logger.ts';
 import type { PersistedState } from '../ports.ts';
+import { createMemoryStorage } from './memory-storage.ts';
 import { createPersistence, restoreOperation } from './persistence.ts';
 
 function createWorld(save: (state: PersistedState, count: number) => Promise<void> = async () => {}) {
@@ -10,6 +11,7 @@ function createWorld(save: (state: PersistedState, count: number) => Promise<voi
   const logger = createRecordingLogger();
   const saved: PersistedState[] = [];
   const storage = {
+    ...createMemoryStorage(),
     load: async () => undefined,
     save(state: PersistedState): Promise<void> {
       saved.push(state);
@@ -32,9 +34,35 @@ describe('persistence', () => {
     expect(saved).toHaveLength(1);
   });
 
+  it('writes what people have said of entries that are not listed any more, and not what counts for this life only', async () => {
+    const { scenario, saved, persistence } = createWorld();
+    const trust = { hash: 'h', findings: [], at: 1 };
+    const none = { autoStarted: false, imageFindings: [] };
+    scenario.dispatch({
+      type: 'remembered',
+      entries: [
+        { ...none, id: 'a', stoppedByPerson: true },
+        { ...none, id: 'b', stoppedByPerson: false, autoStarted: true },
+        { ...none, id: 'c', stoppedByPerson: false, trust },
+      ],
+    });
+    await persistence.flush();
+    expect(saved).toEqual([
+      {
+        version: 1,
+        entries: [],
+        operations: [],
+        remembered: [
+          { id: 'a', stopped: true },
+          { id: 'c', trust },
+        ],
+      },
+    ]);
+  });
+
   it('writes entries that are more than seen, and operations', async () => {
     const { scenario, saved, persistence } = createWorld();
-    const made = [{ containerId: 'c1', fingerprint: 'one', properties: { image: 'x' }, ours: true }];
+    const made = [{ containerId: 'c1', fingerprint: 'one', inputs: { image: 'x' }, ours: true }];
     scenario.register(FOLDER, { made });
     const claim = {
       containerId: 'c2',
@@ -60,6 +88,7 @@ describe('persistence', () => {
             name: 'a',
             adopted: true,
             made,
+            stopped: true,
           },
         ],
         operations: [scenario.state.operations.get('job')],
@@ -104,7 +133,15 @@ describe('persistence', () => {
 });
 
 describe('restoreOperation', () => {
-  const operation = { id: 'job', devcontainerId: FOLDER, kind: 'stop', phase: 'stop', startedAt: 1, logOffset: 0 };
+  const operation = {
+    id: 'job',
+    devcontainerId: FOLDER,
+    kind: 'stop',
+    phase: 'stop',
+    startedAt: 1,
+    logOffset: 0,
+    steps: [],
+  };
 
   it('says of an operation that ran that it was interrupted', () => {
     expect(restoreOperation({ ...operation, status: 'running' }, 9)).toEqual({

@@ -1,9 +1,10 @@
 import { createCoalescer } from '../../async/coalescer.ts';
-import { errorMessage } from '../../errors.ts';
+import { AgentContainersError, errorMessage } from '../../errors.ts';
 import type { Logger } from '../../logger.ts';
 import type { Operation } from '../model/operation.ts';
 import type { Entry, State } from '../model/state.ts';
-import type { PersistedEntry, PersistedState, StateStorage } from '../ports.ts';
+import type { RememberedEntry } from '../model/remembered.ts';
+import type { PersistedEntry, PersistedMemory, PersistedState, StateStorage } from '../ports.ts';
 
 /** Writes what must survive a restart. */
 export interface Persistence {
@@ -11,6 +12,8 @@ export interface Persistence {
   begin(): void;
   /** Resolves when the state of this moment, or a later one, is written. A failure is logged, never thrown. */
   flush(): Promise<void>;
+  /** The same, and throws `state-unreadable` when it is not written: for what could not be undone without it. */
+  require(): Promise<void>;
 }
 
 export function createPersistence(storage: StateStorage, state: () => State, logger: Logger): Persistence {
@@ -35,6 +38,14 @@ export function createPersistence(storage: StateStorage, state: () => State, log
       begun = true;
     },
     flush: () => (begun ? saving.request() : Promise.resolve()),
+    async require() {
+      if (begun) await saving.request();
+      if (begun && !failed) return;
+      throw new AgentContainersError(
+        'state-unreadable',
+        'Recreating failed: what is set out to do cannot be written down, and without that a container could be lost. Make room for the state, or correct its rights.',
+      );
+    },
   };
 }
 
@@ -43,7 +54,22 @@ function snapshot(state: State): PersistedState {
     version: 1,
     entries: [...state.entries.values()].filter(isKept).map(persistEntry),
     operations: [...state.operations.values()],
+    ...(state.remembered.size > 0 ? { remembered: [...state.remembered.values()].flatMap(persistMemory) } : {}),
+    ...(state.projects.size > 0 ? { projects: [...state.projects].map(([id, name]) => ({ id, name })) } : {}),
   };
+}
+
+/** That it was started by itself counts for the life of this library. */
+function persistMemory({ id, stoppedByPerson, trust, imageFindings }: RememberedEntry): PersistedMemory[] {
+  if (!stoppedByPerson && !trust) return [];
+  return [
+    {
+      id,
+      ...(stoppedByPerson ? { stopped: true } : {}),
+      ...(trust ? { trust } : {}),
+      ...(imageFindings.length > 0 ? { imageFindings } : {}),
+    },
+  ];
 }
 
 /** What is only seen is nothing of ours; what was known before and was not seen yet is not forgotten for that. */
@@ -59,15 +85,20 @@ function persistEntry(entry: Entry): PersistedEntry {
     // A name that was chosen is in the configuration.
     ...(entry.nameSource === 'folder' ? { name: entry.name } : {}),
     adopted: entry.origin === 'created',
+    ...(entry.origin === 'discovered' ? { discovered: true } : {}),
     made: entry.made,
     ...(entry.ignored ? { ignored: true } : {}),
     ...(entry.intent ? { intent: entry.intent } : {}),
+    ...(entry.trust ? { trust: entry.trust } : {}),
+    ...(entry.imageFindings.length > 0 ? { imageFindings: entry.imageFindings } : {}),
+    ...(entry.abandoned.length > 0 ? { abandoned: entry.abandoned } : {}),
+    ...(entry.stoppedByPerson ? { stopped: true } : {}),
   };
 }
 
 /** An operation that ran when its daemon ended can never end by itself: it was interrupted. */
 export function restoreOperation(operation: PersistedState['operations'][number], at: number): Operation {
-  const restored = operation as Operation;
+  const restored = { ...operation, steps: operation.steps ?? [] } as Operation;
   if (restored.status !== 'running') return restored;
   return { ...restored, status: 'interrupted', endedAt: at, error: 'The daemon ended while this was under way.' };
 }

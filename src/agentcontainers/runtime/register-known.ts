@@ -5,16 +5,18 @@ import type { EntryKey } from '../model/devcontainer.ts';
 import type { MadeFrom } from '../model/state.ts';
 import type { ManifestDevcontainer } from '../options.ts';
 import type { PersistedState } from '../ports.ts';
-import { devcontainerId } from './observe.ts';
+import { devcontainerId } from './devcontainer-id.ts';
 import { restoreOperation } from './persistence.ts';
 import type { Runtime } from './runtime.ts';
 
 /** Registers what is known before any container was seen: the state of the last run, then the embedder's manifest. */
-export async function registerKnown(rt: Runtime): Promise<void> {
+export async function registerKnown(rt: Runtime): Promise<{ readonly isStateKnown: boolean }> {
   const { logger, storage, clock } = rt.ports;
+  let isStateKnown = false;
   try {
     const state = await storage.load();
-    if (state) restore(rt, state, clock.now());
+    isStateKnown = state !== undefined;
+    if (state) await restore(rt, state, clock.now());
     rt.persistence.begin();
   } catch (error) {
     logger.error(
@@ -29,27 +31,49 @@ export async function registerKnown(rt: Runtime): Promise<void> {
     const key = found[index];
     if (key) registerManifest(rt, devcontainer, key);
   }
+  return { isStateKnown };
 }
 
-function restore(rt: Runtime, state: PersistedState, at: number): void {
-  for (const { workspaceFolder, configPath, name, adopted, made, ignored, intent } of state.entries) {
+async function restore(rt: Runtime, state: PersistedState, at: number): Promise<void> {
+  for (const entry of state.entries) {
+    const { workspaceFolder, configPath, name, adopted, made, ignored, intent, trust, imageFindings } = entry;
     const key = { workspaceFolder, configPath };
     // What was adopted by policy is adopted again by policy, once its container is seen.
-    const ours = adopted || made.some((one: MadeFrom) => one.ours) || intent !== undefined;
+    const ours = adopted || made.some((one: MadeFrom) => one.ours) || intent !== undefined || trust !== undefined;
     rt.store.dispatch({
       type: 'registered',
       id: devcontainerId(key),
       key,
-      origin: adopted ? 'created' : 'seen',
+      origin: adopted ? 'created' : entry.discovered && isSearched(rt, workspaceFolder) ? 'discovered' : 'seen',
       adopted: ours,
       name,
       made,
       ignored,
       intent,
+      trust,
+      imageFindings,
+      stoppedByPerson: entry.stopped,
+      abandoned: entry.abandoned,
     });
   }
+  for (const { id, name } of state.projects ?? []) rt.store.dispatch({ type: 'projectChosen', id, project: name });
+  const remembered = (state.remembered ?? []).map(({ id, stopped = false, trust, imageFindings = [] }) => ({
+    id,
+    stoppedByPerson: stopped,
+    autoStarted: false,
+    trust,
+    imageFindings,
+  }));
+  rt.store.dispatch({ type: 'remembered', entries: remembered });
   for (const operation of state.operations) {
     rt.store.dispatch({ type: 'operationRestored', operation: restoreOperation(operation, at) });
+  }
+  // Before anything else is seen or done: until then nobody knows which of its containers is the right one.
+  for (const { workspaceFolder, configPath, intent } of state.entries) {
+    if (intent?.kind !== 'up') continue;
+    const id = devcontainerId({ workspaceFolder, configPath });
+    const logOffset = await rt.ports.logSink.size(id).catch(() => 0);
+    rt.store.dispatch({ type: 'upRequested', id, jobId: rt.ports.newId(), cause: 'recover', at, logOffset });
   }
 }
 
@@ -82,4 +106,11 @@ function registerManifest(rt: Runtime, { name, subAgentId }: ManifestDevcontaine
     preassignedRecordId: subAgentId,
     made: [],
   });
+}
+
+/** Whether a search will tell if it is still there. */
+function isSearched({ options }: Runtime, folder: string): boolean {
+  const isBelow = (root: string): boolean =>
+    folder === root || folder.startsWith(root.endsWith('/') ? root : `${root}/`);
+  return options.discovery === true && (options.roots ?? []).some(isBelow);
 }

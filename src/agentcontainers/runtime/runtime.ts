@@ -5,8 +5,11 @@ import type { AgentContainersError } from '../../errors.ts';
 import type { DEFAULTS } from '../constants.ts';
 import type { AgentContainersOptions, Ports } from '../options.ts';
 import type { ConfigurationCache } from './configuration-cache.ts';
+import type { ImageDigests } from './image-digests.ts';
+import type { LabelSigner } from './labels.ts';
 import type { Persistence } from './persistence.ts';
 import type { Store } from './store.ts';
+import type { SubAgentMount } from './sub-agent-mount.ts';
 import type { Supervision } from './supervision.ts';
 import type { Tails } from './tails.ts';
 
@@ -31,6 +34,9 @@ export interface Runtime {
   readonly supervision: Supervision;
   readonly persistence: Persistence;
   readonly configurations: ConfigurationCache;
+  readonly images: ImageDigests;
+  readonly labels: LabelSigner;
+  readonly subAgentMount: SubAgentMount;
   /** Tokens of the records this process made, by record id. They live here and in the sub-agent's process only. */
   readonly tokens: Map<string, { readonly token: string; readonly spec: string }>;
   /** Registrations under way at the control plane. */

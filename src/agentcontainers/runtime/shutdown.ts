@@ -1,6 +1,7 @@
 import { bounded } from '../../async/abort.ts';
 import { cancelled, errorMessage } from '../../errors.ts';
 import { CLOSE_STEP_TIMEOUT } from '../constants.ts';
+import type { Discovery } from './discovery.ts';
 import type { Runtime } from './runtime.ts';
 import { deleteOwnRecords } from './sub-agent-records.ts';
 import type { UpdaterLoop } from './updater-loop.ts';
@@ -12,7 +13,7 @@ import type { WatcherLoop } from './watcher-loop.ts';
  */
 export async function shutdown(
   rt: Runtime,
-  loops: { readonly updater: UpdaterLoop; readonly watcher: WatcherLoop },
+  loops: { readonly updater: UpdaterLoop; readonly watcher: WatcherLoop; readonly discovery: Discovery },
   abortClosing: (reason: unknown) => void,
 ): Promise<void> {
   const { clock, logger, engine } = rt.ports;
@@ -28,6 +29,7 @@ export async function shutdown(
   abortClosing(reason);
   rt.lanes.abortAll(reason);
   rt.tails.endAll('closing');
+  await step('discovery', () => loops.discovery.close());
   await step('updater', () => loops.updater.close());
   await step('jobs', () => rt.lanes.drain());
   await step('hooks', () => rt.tails.drain());

@@ -18,7 +18,11 @@ const REGISTERED: Event = {
 
 function createWorld(execute: (effect: Effect) => void = () => {}) {
   const logger = createRecordingLogger();
-  const store = createStore(initialState({ adopt: 'all', injectSubAgents: true }), execute, logger);
+  const store = createStore(
+    initialState({ adopt: 'all', injectSubAgents: true, trust: 'ask', autoStart: false }),
+    execute,
+    logger,
+  );
   return { logger, store };
 }
 
@@ -51,7 +55,7 @@ describe('the store', () => {
     store.onCommit(() => commits++);
     store.dispatch(REGISTERED);
     store.dispatch({ type: 'observeFailed', message: 'no', at: 1 });
-    store.dispatch({ type: 'operationProgressed', jobId: 'x', phase: 'y' });
+    store.dispatch({ type: 'operationProgressed', jobId: 'x', phase: 'y', at: 0 });
     expect([commits, lists.length]).toEqual([2, 1]);
     expect(store.list).toBe(lists[0]);
   });

@@ -1,7 +1,8 @@
 import { bounded } from '../../async/abort.ts';
 import { createCoalescer, type Coalescer } from '../../async/coalescer.ts';
+import { createLimiter } from '../../async/limiter.ts';
 import { errorMessage } from '../../errors.ts';
-import { FOLDER_TIMEOUT } from '../constants.ts';
+import { FIRST_LOOKS_AT_ONCE, FOLDER_TIMEOUT } from '../constants.ts';
 import type { EntryKey } from '../model/devcontainer.ts';
 import type { DirectoryWatch } from '../ports.ts';
 import { readConfig } from './read-config.ts';
@@ -9,7 +10,13 @@ import type { Runtime } from './runtime.ts';
 
 /** Reads a configuration anew whenever a directory on the way to it changes. */
 export interface WatcherLoop {
+  /** Watches from now on, or from `begin` on. */
   watch(id: string, key: EntryKey): void;
+  /**
+   * Watches what was asked for until now, a few at a time, and what is asked for from now on at once. The first pass reads
+   * configurations by itself: a look at each of them beside it would only make it slower.
+   */
+  begin(): Promise<void>;
   unwatch(id: string): void;
   /** Reads all watched configurations: what a watch missed is found here. */
   reread(): Promise<void>;
@@ -29,6 +36,7 @@ interface Watched {
 export function createWatcherLoop(rt: Runtime): WatcherLoop {
   const { clock, configFiles, watcher, logger } = rt.ports;
   const watched = new Map<string, Watched>();
+  let begun = false;
 
   /** Directories may be others after each change: a symlink that was retargeted, a folder that came back. */
   async function watchDirectories(one: Watched, key: EntryKey, onChange: () => void): Promise<void> {
@@ -48,7 +56,7 @@ export function createWatcherLoop(rt: Runtime): WatcherLoop {
     // First the watches, then the read: a change between the two is seen by one of them.
     await watchDirectories(one, key, onChange);
     if (one.closed) return;
-    const reading = await readConfig(rt.ports, key);
+    const reading = await readConfig(rt, key);
     if (!one.closed) rt.store.dispatch({ type: 'configRead', id, reading });
   }
 
@@ -87,7 +95,13 @@ export function createWatcherLoop(rt: Runtime): WatcherLoop {
         }),
       };
       watched.set(id, one);
-      onChange();
+      if (begun) onChange();
+    },
+    async begin() {
+      begun = true;
+      const limiter = createLimiter(FIRST_LOOKS_AT_ONCE);
+      const look = async (one: Watched): Promise<void> => (one.closed ? undefined : one.reading.request());
+      await Promise.all([...watched.values()].map((one) => limiter.run(rt.closing, () => look(one))));
     },
     unwatch(id) {
       const one = watched.get(id);

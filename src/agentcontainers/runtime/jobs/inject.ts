@@ -97,6 +97,21 @@ async function steps(rt: Runtime, { id, jobId, containerId }: EffectMap['inject'
   rt.store.dispatch({ type: 'injected', id, jobId, version: process.version ?? delivery.version, at: clock.now() });
 }
 
+/** What the sub-agent says of itself holds a recreate off, as long as it runs. */
+function noteBusy(rt: Runtime, id: string, jobId: string, reason: string | undefined): void {
+  const holderId = `sub-agent/${jobId}`;
+  if (reason === undefined) {
+    rt.store.dispatch({ type: 'holderLeft', id, holderId });
+    return;
+  }
+  const since = rt.ports.clock.now();
+  rt.store.dispatch({
+    type: 'holderCame',
+    id,
+    holder: { id: holderId, kind: 'sub-agent', description: reason, since },
+  });
+}
+
 async function launch(
   rt: Runtime,
   run: {
@@ -135,6 +150,7 @@ async function launch(
         ...(rt.options.subAgentUrl === undefined ? {} : { AGENTCONTAINERS_URL: rt.options.subAgentUrl }),
       },
       onOutput: (line) => rt.ports.logSink.append(id, `sub-agent: ${line}\n`),
+      onBusy: (reason) => noteBusy(rt, id, jobId, reason),
       signal: scope.signal,
     });
     rt.supervision.add(jobId, { id, process, scope });
@@ -143,6 +159,7 @@ async function launch(
         { devcontainer: id, container: containerId, ...exit },
         `The sub-agent ended: ${exit.message}`,
       );
+      noteBusy(rt, id, jobId, undefined);
       rt.store.dispatch({ type: 'subAgentExited', id, jobId, reason: exit.message, at: rt.ports.clock.now() });
     });
     signal.throwIfAborted();

@@ -2,7 +2,8 @@ import { deadlineScope } from '../../../async/abort.ts';
 import { settleAll } from '../../../async/settle-all.ts';
 import { AgentContainersError, errorMessage } from '../../../errors.ts';
 import { ENGINE_TIMEOUT } from '../../constants.ts';
-import { LABEL, type Container } from '../../model/container.ts';
+import type { Container } from '../../model/container.ts';
+import { containersOf } from '../devcontainer-containers.ts';
 import type { EffectMap } from '../../model/effects.ts';
 import type { Entry } from '../../model/state.ts';
 import type { Runtime } from '../runtime.ts';
@@ -29,7 +30,7 @@ async function stopped(rt: Runtime, id: string): Promise<AgentContainersError | 
   if (!entry) return undefined;
   try {
     await endWhatRuns(rt, id);
-    await stopContainers(rt, entry, containersOf(rt, entry));
+    await stopContainers(rt, entry, await containersOf(rt, entry));
     return undefined;
   } catch (error) {
     rt.ports.logger.error({ err: error, devcontainer: id }, errorMessage(error));
@@ -57,24 +58,4 @@ export async function stopContainers(rt: Runtime, entry: Entry, containers: read
       }
     }),
   );
-}
-
-/** The linked container, and all others of its compose project. */
-export function containersOf(rt: Runtime, entry: Entry): Container[] {
-  const { link } = entry;
-  if (!link) return [];
-  const project = composeProjectOf(entry);
-  if (project === undefined) return [link];
-  const others = rt.store.state.containers.filter(
-    ({ id, labels }) =>
-      id !== link.id &&
-      labels[LABEL.composeProject] === project &&
-      labels[LABEL.composeFolder] === link.labels[LABEL.composeFolder],
-  );
-  return [link, ...others];
-}
-
-/** An image can carry the label of any project: it counts only where the configuration is a compose one. */
-export function composeProjectOf({ config, link }: Entry): string | undefined {
-  return config?.isCompose ? link?.labels[LABEL.composeProject] : undefined;
 }
