@@ -4,7 +4,8 @@
 #   sub-agent.sh --version    prints `agentcontainers-sub-agent <version>`
 #   sub-agent.sh agent        lives in the container until it is told to end or its daemon is gone
 #
-# On stdout: `ready <version> pid=<n>`, then `heartbeat <n>` every AGENTCONTAINERS_HEARTBEAT_SECONDS (default 30).
+# On stdout: `ready <version> pid=<n>`, then `heartbeat <n>` every AGENTCONTAINERS_HEARTBEAT_SECONDS (default 30);
+# `busy <reason>` and `idle` when its command says so by a line `agentcontainers-busy: <reason>` or `agentcontainers-idle`.
 # On stdin: `alive` answers a heartbeat, `stop` ends it, and so does end of file.
 #
 # It must not outlive its daemon. A client that dies is seen as end of file. An engine that dies is not (its pipe stays
@@ -117,9 +118,17 @@ lead_command() {
     say "command exited $?" >&3
   } 2>&1 | {
     trap '' TERM
+    busy=
     while IFS= read -r line || [ -n "$line" ]; do
-      printf 'command: %s\n' "$line" 2>/dev/null || break
+      case $line in
+        'agentcontainers-busy: '*) busy=1 line="busy ${line#agentcontainers-busy: }" ;;
+        agentcontainers-idle) busy='' line=idle ;;
+        *) line="command: $line" ;;
+      esac
+      say "$line" || break
     done
+    # What it had begun has ended with it.
+    [ -z "$busy" ] || say idle
   }
 }
 

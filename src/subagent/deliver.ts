@@ -1,27 +1,33 @@
-import type { Delivery } from '../agentcontainers/ports.ts';
+import { posix } from 'node:path';
+import type { ContainerDetails, Delivery } from '../agentcontainers/ports.ts';
 import { AgentContainersError, errorMessage, isAgentContainersError } from '../errors.ts';
-import { DIRECTORY, deliverByArchive, deliverByExec } from './delivery-steps.ts';
+import { DIRECTORY, HOME, deliverByArchive, deliverByExec } from './delivery-steps.ts';
 import { deliveryFailed, verifyRuns } from './delivery-target.ts';
 import type { DeliveryTarget, StepOutcome } from './delivery-target.ts';
 import { findMounts } from './find-mounts.ts';
 import type { MountCandidate } from './find-mounts.ts';
+import type { MountedDelivery } from './mounted-delivery.ts';
 import { runCommand } from './run-command.ts';
 
 /** A way that worked for a container. */
 export interface KnownWay {
-  readonly way: 'archive' | 'exec-stdin' | 'mount';
+  readonly way: 'mounted' | CopyWay;
   /** Absolute, without the file's name. */
   readonly directory: string;
   /** False after a file that looked delivered could not be started: then it has to prove itself again. */
   readonly isTrusted: boolean;
 }
 
-/** Where the file belongs. */
-export const HOME = `/${DIRECTORY}`;
+type CopyWay = 'archive' | 'exec-stdin' | 'mount';
+
+/** A copy in the container: the way that worked before, and where it belongs. */
+interface CopyPlan {
+  readonly home: string;
+  readonly known: (KnownWay & { readonly way: CopyWay }) | undefined;
+}
+
 /** Below the root when {@link HOME} itself is a mount that is of no use. */
 const OTHER_DIRECTORY = '.agentcontainers-root';
-/** An emptied file says that an upload was tried here and was not seen by the container, perhaps by an earlier daemon. */
-const BLANKED: KnownWay = { way: 'exec-stdin', directory: HOME, isTrusted: true };
 const MOUNTINFO_BYTES = 262_144;
 
 /**
@@ -31,6 +37,7 @@ const MOUNTINFO_BYTES = 262_144;
 export async function deliver(
   target: DeliveryTarget,
   known: KnownWay | undefined,
+  mounted: MountedDelivery | undefined,
 ): Promise<{ readonly delivery: Delivery; readonly way: KnownWay }> {
   const failures: string[] = [];
   const done = (way: KnownWay['way'], directory: string, outcome: StepOutcome & { ok: true }, isPresent = false) => ({
@@ -43,14 +50,31 @@ export async function deliver(
   });
 
   try {
-    const stat = await statDelivered(target, known);
-    const way = known ?? (stat === 'blank' ? BLANKED : undefined);
-    const present = await findPresent(target, way, stat === 'whole');
-    if (present) return done(way?.way ?? 'archive', present.directory, present.outcome, true);
+    const details = await target.engine.inspectContainer(target.containerId, target.signal);
+    const plan = planCopy(details, known);
+    // One that was copied into once has a copy: its mount was of no use.
+    const mustProve = known?.isTrusted === false;
+    const fromHost = plan.known ? undefined : await mounted?.deliver(target, details, mustProve);
+    if (fromHost?.ok) return done('mounted', HOME, fromHost);
+    if (fromHost) {
+      failures.push(`${HOME}: ${fromHost.reason}`);
+      await refuseWithoutInterpreter(target);
+    }
 
-    for (const step of steps(target, way)) {
-      for await (const { way: tried, directory, outcome } of step()) {
-        if (outcome.ok) return done(tried, directory, outcome);
+    const stat = await statDelivered(target, plan);
+    const tried = { ...plan, known: plan.known ?? (stat === 'blank' ? blanked(plan.home) : undefined) };
+    const present = await findPresent(target, tried, stat === 'whole');
+    if (present) {
+      fromHost?.blame();
+      return done(tried.known?.way ?? 'archive', present.directory, present.outcome, true);
+    }
+
+    for (const step of steps(target, tried)) {
+      for await (const { way, directory, outcome } of step()) {
+        if (outcome.ok) {
+          fromHost?.blame();
+          return done(way, directory, outcome);
+        }
         failures.push(`${directory}: ${outcome.reason}`);
         await refuseWithoutInterpreter(target);
       }
@@ -70,20 +94,39 @@ export async function deliver(
 }
 
 interface StepResult {
-  readonly way: KnownWay['way'];
+  readonly way: CopyWay;
   readonly directory: string;
   readonly outcome: StepOutcome;
 }
 
-function steps(target: DeliveryTarget, known: KnownWay | undefined): (() => AsyncIterable<StepResult>)[] {
+/**
+ * A copy never goes into a directory of the host, nor where nothing can be written: then it belongs beside that. What was
+ * known of a place that is no longer meant does not count.
+ */
+function planCopy({ mounts }: ContainerDetails, known: KnownWay | undefined): CopyPlan {
+  const at = mounts.find(({ destination }) => destination === HOME);
+  const isCovered = at !== undefined && (at.type === 'bind' || !at.writable);
+  const home = isCovered ? `/${OTHER_DIRECTORY}` : HOME;
+  if (known === undefined || known.way === 'mounted' || (isCovered && known.directory === HOME)) {
+    return { home, known: undefined };
+  }
+  return { home, known: { ...known, way: known.way } };
+}
+
+/** An emptied file says that an upload was tried here and was not seen by the container, perhaps by an earlier daemon. */
+function blanked(home: string): CopyPlan['known'] {
+  return { way: 'exec-stdin', directory: home, isTrusted: true };
+}
+
+function steps(target: DeliveryTarget, { home, known }: CopyPlan): (() => AsyncIterable<StepResult>)[] {
   const byArchive = async function* (): AsyncGenerator<StepResult> {
-    yield { way: 'archive', directory: HOME, outcome: await deliverByArchive(target, '', DIRECTORY) };
+    yield { way: 'archive', directory: home, outcome: await deliverByArchive(target, '', posix.basename(home)) };
   };
   const byExec = async function* (): AsyncGenerator<StepResult> {
-    yield { way: 'exec-stdin', directory: HOME, outcome: await deliverByExec(target, HOME) };
+    yield { way: 'exec-stdin', directory: home, outcome: await deliverByExec(target, home) };
   };
   const byMount = async function* (): AsyncGenerator<StepResult> {
-    for (const { path, takesArchive } of await mountCandidates(target)) {
+    for (const { path, takesArchive } of await mountCandidates(target, home)) {
       const name = path === '' ? OTHER_DIRECTORY : DIRECTORY;
       const directory = `${path}/${name}`;
       if (takesArchive) {
@@ -105,12 +148,9 @@ function steps(target: DeliveryTarget, known: KnownWay | undefined): (() => Asyn
 }
 
 /** What the engine holds where the file was put, or would be. */
-async function statDelivered(
-  target: DeliveryTarget,
-  known: KnownWay | undefined,
-): Promise<'whole' | 'blank' | 'other'> {
+async function statDelivered(target: DeliveryTarget, { home, known }: CopyPlan): Promise<'whole' | 'blank' | 'other'> {
   const { engine, containerId, content, fileName, signal } = target;
-  const stat = await engine.statPath(containerId, `${known?.directory ?? HOME}/${fileName}`, signal);
+  const stat = await engine.statPath(containerId, `${known?.directory ?? home}/${fileName}`, signal);
   if (!stat || stat.isDirectory) return 'other';
   const isExecutable = (stat.mode & 0o111) !== 0;
   if (isExecutable) return stat.size === content.size ? 'whole' : 'other';
@@ -120,10 +160,10 @@ async function statDelivered(
 /** The file is there already, with the digest that its name carries. */
 async function findPresent(
   target: DeliveryTarget,
-  known: KnownWay | undefined,
+  { home, known }: CopyPlan,
   looksWhole: boolean,
 ): Promise<{ readonly directory: string; readonly outcome: StepOutcome & { ok: true } } | undefined> {
-  const directory = known?.directory ?? HOME;
+  const directory = known?.directory ?? home;
   if (looksWhole && (known?.isTrusted ?? true)) return { directory, outcome: { ok: true, version: undefined } };
   // In memory file systems the engine sees nothing; the container may.
   if (!looksWhole && (known === undefined || known.way === 'archive')) return undefined;
@@ -144,7 +184,7 @@ async function refuseWithoutInterpreter(target: DeliveryTarget): Promise<void> {
   );
 }
 
-async function mountCandidates(target: DeliveryTarget): Promise<MountCandidate[]> {
+async function mountCandidates(target: DeliveryTarget, taken: string): Promise<MountCandidate[]> {
   const { engine, clock, containerId, limits, signal } = target;
   const { mounts } = await engine.inspectContainer(containerId, signal);
   const spec = {
@@ -155,5 +195,5 @@ async function mountCandidates(target: DeliveryTarget): Promise<MountCandidate[]
     keptBytes: MOUNTINFO_BYTES,
   };
   const result = await runCommand(engine, clock, spec, signal);
-  return findMounts(result.exitCode === 0 ? result.stdout : undefined, mounts, HOME);
+  return findMounts(result.exitCode === 0 ? result.stdout : undefined, mounts, taken);
 }

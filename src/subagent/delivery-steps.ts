@@ -4,16 +4,22 @@ import { packArchive, packBlank } from './pack-archive.ts';
 import { failureReason, runCommand } from './run-command.ts';
 
 export const DIRECTORY = '.agentcontainers';
+/** Where the file belongs. */
+export const HOME = `/${DIRECTORY}`;
 
-/** Places the file as root; refuses a directory that is a link, and a copy that is not complete. */
+/**
+ * Places the file as root; refuses a directory that is a link, and a copy that is not complete. Reads its input to the end
+ * whatever happens, since Podman loses what a command says that leaves some of it.
+ */
 const COPY_SCRIPT = `set -eu
+trap 'cat >/dev/null' EXIT
 d=$1 f=$2 n=$3
 if [ -L "$d" ]; then echo "$d is a symbolic link" >&2; exit 1; fi
 mkdir -p "$d"
 chown 0:0 "$d" 2>/dev/null || :
 chmod 755 "$d"
 t="$d/.$f.$$"
-trap 'rm -f "$t"' EXIT
+trap 'rm -f "$t"; cat >/dev/null' EXIT
 cat >"$t"
 [ "$(wc -c <"$t")" -eq "$n" ] || { echo 'the copy is not complete' >&2; exit 1; }
 chmod 755 "$t"

@@ -8,7 +8,10 @@ import type { ExecutableFormat } from './inspect-executable.ts';
 import { platformName } from './platform-name.ts';
 import { refusePlatform } from './refuse-platform.ts';
 
-type BinaryOptions = Pick<SubAgentBinary, 'args' | 'versionArgs' | 'env' | 'user' | 'readyLine' | 'heartbeat'>;
+type BinaryOptions = Pick<
+  SubAgentBinary,
+  'args' | 'versionArgs' | 'env' | 'user' | 'readyLine' | 'heartbeat' | 'busyLines'
+>;
 
 export type FileSubAgentProviderOptions = BinaryOptions & {
   /** Base name inside the container; default: that of the file, made safe. */
@@ -60,9 +63,9 @@ export function fileSubAgentProvider(options: FileSubAgentProviderOptions): SubA
         warned.add(path);
         logger.warn({ path }, warning);
       }
-      const { args, versionArgs, env, user, readyLine, heartbeat } = options;
+      const { args, versionArgs, env, user, readyLine, heartbeat, busyLines } = options;
       const name = safeName(options.name ?? basename(path));
-      return { name, path, sha256: file.sha256, args, versionArgs, env, user, readyLine, heartbeat };
+      return { name, path, sha256: file.sha256, args, versionArgs, env, user, readyLine, heartbeat, busyLines };
     },
   };
 }

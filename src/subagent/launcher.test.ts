@@ -399,6 +399,34 @@ describe('launch', () => {
     expect(lines.toSorted()).toEqual(['a warning', 'hello', 'ready 1.2.3 pid=7', 'working with [redacted]']);
   });
 
+  it('tells what the process is busy with, in one plain line without the token, until its end', async () => {
+    let exec: ScriptedExec | undefined;
+    plays((playing) => {
+      exec = playing;
+      return untilStop(playing);
+    });
+    const told: (string | undefined)[] = [];
+    const lines: string[] = [];
+    const launched = await launch(
+      { ...READY, busyLines: { busy: 'busy ', idle: 'idle' } },
+      { onBusy: (reason) => told.push(reason), onOutput: (line) => lines.push(line) },
+    );
+    const says = async (text: string): Promise<void> => {
+      exec?.stdout(text);
+      await clock.run(1_000);
+    };
+    await says(`busy \u001b[31mbuild\u001b[0m of ${TOKEN}\n`);
+    await says('busyness\n');
+    await says('idle again\n');
+    exec?.stderr('busy elsewhere\n');
+    await says(`busy ${'x'.repeat(500)}\n`);
+    expect(told).toEqual(['build of [redacted]', undefined, 'x'.repeat(200)]);
+    expect(lines).toContain('busy build of [redacted]');
+    await launched.stop(1_000);
+    await launched.exited;
+    expect(told.slice(3)).toEqual([undefined]);
+  });
+
   it('answers heartbeats and ends a process whose heartbeats stay away, with one timer', async () => {
     const answers: string[] = [];
     let exec: ScriptedExec | undefined;

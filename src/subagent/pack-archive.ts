@@ -24,10 +24,13 @@ export async function packArchive(
     return collect(tar);
   }
   const entry = tar.entry({ ...OWNED_BY_ROOT, name, type: 'file', size: content.size });
+  const closed = new Promise<void>((resolve) => tar.once('close', resolve));
+  // The reader is told; without a listener of its own the entry's share of it would end the program.
+  entry.on('error', () => {});
   void (async () => {
     for await (const chunk of content.stream()) {
       if (entry.destroyed) return;
-      if (!entry.write(chunk)) await Promise.race([once(entry, 'drain'), once(tar, 'close')]);
+      if (!entry.write(chunk)) await Promise.race([once(entry, 'drain'), closed]);
     }
     entry.end(null);
     tar.finalize();

@@ -37,6 +37,7 @@ describe('shellSubAgentProvider', () => {
         env: { A: 'b', AGENTCONTAINERS_COMMAND: 'my agent', AGENTCONTAINERS_HEARTBEAT_SECONDS: '30' },
         readyLine: 'ready ',
         heartbeat: { line: 'heartbeat ', timeoutMs: 95_000, answer: 'alive' },
+        busyLines: { busy: 'busy ', idle: 'idle' },
       });
     }
     expect(await provider.resolve({ operatingSystem: 'windows', architecture: 'amd64' }, signal)).toBeUndefined();

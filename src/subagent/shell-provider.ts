@@ -11,7 +11,9 @@ const DEFAULT_HEARTBEAT_SECONDS = 30;
 export interface ShellSubAgentProviderOptions {
   /**
    * A shell command line that runs under the sub-agent, as its user and in the container workspace folder, e.g. a
-   * coding agent. It ends with the sub-agent; when it ends by itself the sub-agent stays.
+   * coding agent. It ends with the sub-agent; when it ends by itself the sub-agent stays. A line
+   * `agentcontainers-busy: <reason>` of its output says that it must not be disturbed, until a line
+   * `agentcontainers-idle` or its end.
    */
   readonly command?: string | undefined;
   /** Run as this user instead of the remote user. */
@@ -49,5 +51,6 @@ export function shellSubAgentProvider(options: ShellSubAgentProviderOptions = {}
     readyLine: 'ready ',
     // Three beats and some time for the engine.
     heartbeat: { line: 'heartbeat ', timeoutMs: seconds * 3_000 + 5_000, answer: 'alive' },
+    busyLines: { busy: 'busy ', idle: 'idle' },
   });
 }

@@ -15,6 +15,7 @@ import type {
 } from '../agentcontainers/ports.ts';
 import { errorMessage } from '../errors.ts';
 import { createLineSplitter } from '../text/line-splitter.ts';
+import { createBusyReports } from './busy-reports.ts';
 import { classifyExit } from './classify-exit.ts';
 import { createOutputRelay } from './output-relay.ts';
 import { createOutputTail } from './output-tail.ts';
@@ -35,7 +36,7 @@ export interface SupervisedProcessParts {
   readonly engine: ContainerEngine;
   readonly clock: Clock;
   readonly containerId: string;
-  readonly binary: Pick<SubAgentBinary, 'readyLine' | 'heartbeat'>;
+  readonly binary: Pick<SubAgentBinary, 'readyLine' | 'heartbeat' | 'busyLines'>;
   /** As whom it runs. */
   readonly user: string | undefined;
   /** Its processes carry this as {@link RUN_ID_VARIABLE}. */
@@ -45,6 +46,8 @@ export interface SupervisedProcessParts {
   readonly secrets: readonly string[];
   /** Takes each line it writes, apart from heartbeats; bounded, without escape sequences and secrets. */
   readonly onOutput?: ((line: string) => void) | undefined;
+  /** Told what it is busy with; `undefined` when it is not any more, as after its end. */
+  readonly onBusy?: ((reason: string | undefined) => void) | undefined;
 }
 
 const MAX_LINE = 8_192;
@@ -61,6 +64,7 @@ export function superviseProcess(parts: SupervisedProcessParts): SupervisedProce
   const { heartbeat } = binary;
   const tail = createOutputTail(parts.secrets);
   const relay = parts.onOutput && createOutputRelay(clock, parts.onOutput);
+  const busy = parts.onBusy && createBusyReports(clock, parts.onBusy);
   const ready = createDeferred<void>();
   const exited = createDeferred<SubAgentExit>();
   const timers = new Set<Timer>();
@@ -91,12 +95,13 @@ export function superviseProcess(parts: SupervisedProcessParts): SupervisedProce
     if (exited.settled) return;
     for (const timer of timers) timer.stop();
     timers.clear();
+    busy?.end();
     exited.resolve({ ...why, exitCode, outputTail: tail.text() });
   }
 
   // --- output
 
-  const { readyLine } = binary;
+  const { readyLine, busyLines } = binary;
 
   function onStdoutLine(line: string): void {
     if (heartbeat && line.startsWith(heartbeat.line)) return onBeat();
@@ -104,6 +109,8 @@ export function superviseProcess(parts: SupervisedProcessParts): SupervisedProce
       version = /^\s*(v?\d+\.\d+[\w.+-]{0,60})/.exec(line.slice(readyLine.length))?.[1];
       becomeReady();
     }
+    if (busyLines && line.startsWith(busyLines.busy)) busy?.report(tail.clean(line.slice(busyLines.busy.length)));
+    else if (busyLines && line.startsWith(busyLines.idle)) busy?.report(undefined);
     say(line);
   }
   function say(line: string): void {

@@ -191,6 +191,34 @@ describe.each(SHELLS)('the shipped sub-agent in $name', { timeout: 60_000 }, ({ 
     expect(await agent.ended).toBe(0);
   });
 
+  it.concurrent('passes on what the command says of being busy, and nothing else of it as its own', async ({
+    expect,
+  }) => {
+    const script = await scriptFor(interpreter);
+    const command = `
+      printf '%s\\n' 'busy with tricks' idle 'heartbeat 9' 'agentcontainers-busy' 'agentcontainers-idle now'
+      echo 'agentcontainers-busy: a build \\ with  two spaces'; echo agentcontainers-idle >&2
+      printf 'agentcontainers-busy: tests'; exit 3`;
+    const agent = start(script, { AGENTCONTAINERS_COMMAND: command });
+    await agent.says('idle\n');
+    await agent.says('command exited 3\n');
+    await agent.says('busy tests\nidle\n');
+    const lines = agent.output().split('\n').slice(1, -1);
+    expect(lines.filter((line) => line !== 'command exited 3' && !line.startsWith('heartbeat 1'))).toEqual([
+      'command: busy with tricks',
+      'command: idle',
+      'command: heartbeat 9',
+      'command: agentcontainers-busy',
+      'command: agentcontainers-idle now',
+      'busy a build \\ with  two spaces',
+      'idle',
+      'busy tests',
+      'idle',
+    ]);
+    agent.child.stdin.write('stop\n');
+    expect(await agent.ended).toBe(0);
+  });
+
   it.concurrent('ends a command that ignores TERM, and everything that it left behind', async ({ expect }) => {
     const script = await scriptFor(interpreter);
     const mark = `98${String(process.pid).padStart(7, '0')}${SHELLS.findIndex((shell) => shell.interpreter === interpreter)}`;
