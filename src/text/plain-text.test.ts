@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 
-import { firstSentence, isStackFrame, plainText, shorten } from './plain-text.ts';
+import { firstSentence, isStackFrame, plainLine, plainText, shorten } from './plain-text.ts';
 
 it.each([
   ['\u001b[1m\u001b[31mred\u001b[39m\u001b[22m\r\n', 'red\n'],
@@ -37,3 +37,38 @@ it('shortens with a mark', () => {
   expect(shorten('abcdef', 4)).toBe('abc…');
   expect(shorten('abcd', 4)).toBe('abcd');
 });
+
+it.each([
+  ['a colour', 'a\u001b[1;31mb\u001b[0mc', 'abc'],
+  ['a colour in eight bits', 'a\u009b31mb', 'ab'],
+  ['a movement', 'a\u001b[2K\u001b[1Ab', 'ab'],
+  ['a private mode', 'a\u001b[?25lb', 'ab'],
+  ['a title', 'a\u001b]0;title\u0007b', 'ab'],
+  ['a link', '\u001b]8;;https://x.example/\u001b\\text\u001b]8;;\u001b\\', 'text'],
+  ['a device string', 'a\u001bP1$r0m\u001b\\b', 'ab'],
+  ['a character set', 'a\u001b(Bb\u001b)0c', 'abc'],
+  ['a saved cursor', 'a\u001b7b\u001b8c', 'abc'],
+  ['a title without end', 'a\u001b]0;b\nc', 'a0;b\nc'],
+  ['half of a command', 'a\u001b[31', 'a31'],
+])('takes out %s', (_what, text, plain) => {
+  expect(plainText(text)).toBe(plain);
+  expect(plainLine(text)).toBe(plain.replace('\n', ' '));
+});
+
+it.each([
+  ['parameters', `\u001b${';?'.repeat(500_000)}`],
+  ['brackets', `\u001b${'['.repeat(1_000_000)}`],
+  ['titles', '\u001b]0;'.repeat(250_000)],
+  ['one long title', `\u001b]${'a;'.repeat(500_000)}`],
+  ['escapes', '\u001b'.repeat(1_000_000)],
+  ['carriage returns', `${'\r'.repeat(1_000_000)}x`],
+  ['space', `a${' '.repeat(1_000_000)}b`],
+])(
+  'takes a time in proportion to a text of %s',
+  (_what, text) => {
+    plainText(text);
+    plainLine(text);
+    firstSentence(text);
+  },
+  10_000,
+);

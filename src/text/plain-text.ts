@@ -1,13 +1,21 @@
-import { stripVTControlCharacters } from 'node:util';
-
+// What a terminal takes for a command: ESC or CSI with parameters, a string up to its end, or ESC with one character. The
+// pattern of `node:util` takes quadratic time for some texts, and any program can write one.
+// oxlint-disable-next-line no-control-regex
+const ESCAPES =
+  /(?:\u001b\[|\u009b)[0-?]*[ -/]*[@-~]|\u001b[\]PX^_][^\u0007\u001b\u009c\n]*(?:\u0007|\u001b\\|\u009c)|\u001b[ -/]*[0-~]/g;
 // Everything below space but tab and line feed, DEL, and the C1 block: a terminal could act on any of them.
 // oxlint-disable-next-line no-control-regex
 const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
 
+/** Text without what a terminal takes for a command, in a time in proportion to it. */
+export function withoutEscapes(text: string): string {
+  return text.replaceAll(ESCAPES, '');
+}
+
 /** Text without escape sequences and control characters; lines end in `\n`; of an overwritten line the last state counts. */
 export function plainText(text: string): string {
-  return stripVTControlCharacters(text)
-    .replace(/\r+\n/g, '\n')
+  return withoutEscapes(text)
+    .replace(/(?<!\r)\r+\n/g, '\n')
     .split('\n')
     .map((line) => {
       const parts = line.split('\r').filter((part) => part !== '');
@@ -21,7 +29,7 @@ export function plainText(text: string): string {
  * characters are replaced by a space.
  */
 export function plainLine(text: string): string {
-  return stripVTControlCharacters(text)
+  return withoutEscapes(text)
     .replaceAll(/[\p{Cc}\p{Zl}\p{Zp}\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]+/gu, ' ')
     .trim();
 }
