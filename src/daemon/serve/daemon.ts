@@ -1,28 +1,29 @@
-import { readFile } from 'node:fs/promises';
 import type { Server } from 'node:http';
 import { createDevcontainerCli } from '../../devcontainercli/devcontainer-cli.ts';
 import { createDockerEngine } from '../../engine/docker-engine.ts';
 import { systemClock } from '../../clock/system-clock.ts';
-import { AgentContainersError, errorMessage } from '../../errors.ts';
-import { type AppServerOptions, assertBindAllowed, type ContainersApp, createApp } from '../../http/index.ts';
+import { createApp } from '../../http/app.ts';
 import { createAgentContainers } from '../../index.ts';
 import type { AgentContainersOptions } from '../../agentcontainers/options.ts';
 import type { EngineInfo, StateStorage } from '../../agentcontainers/ports.ts';
 import type { Logger } from '../../logger.ts';
 import { createHttpSubAgentClient } from '../../subagent/http-client.ts';
+import { createSubAgentLauncher } from '../../subagent/launcher.ts';
 import { loadSubAgentProvider } from '../../subagent/load-provider.ts';
 import { shellSubAgentProvider } from '../../subagent/provider.ts';
-import { formatAddress, isLoopback, type ListenAddress } from '../listen-address.ts';
+import { formatAddress, type ListenAddress } from '../listen-address.ts';
 import { packageVersion } from '../package-version.ts';
 import type { ServeFlags } from '../serve-options.ts';
 import { loadAccessToken } from '../state/access-token.ts';
+import { loadLabelKey } from '../state/label-key.ts';
 import { createLogFiles } from '../state/log-files.ts';
 import type { StateDirectory } from '../state/state-directory.ts';
 import { noteEngineInUse } from '../state/engine-in-use.ts';
 import { createStateStorage } from '../state/state-storage.ts';
 import { listenOnSocket, listenOnTcp } from './listen.ts';
 import { createDebugServer, createMetricsServer } from './inspection-servers.ts';
-import { createMetrics } from './metrics.ts';
+import { loadTheRest } from './load-the-rest.ts';
+import { assertListenAllowed, serveTcp } from './serve-tcp.ts';
 
 const ENGINE_TIMEOUT_MS = 20_000;
 
@@ -70,7 +71,7 @@ export async function startDaemon({ flags, roots, directory, logger, signal }: D
   try {
     signal.throwIfAborted();
     // First of all: with a state that cannot be read there is no daemon, since it could not write any either.
-    const storage = await readOnce(createStateStorage(directory.state, logger));
+    const storage = await readOnce(createStateStorage(directory, logger));
     const engine = createDockerEngine({
       dockerHost: flags.dockerHost,
       dockerContext: flags.dockerContext,
@@ -82,25 +83,41 @@ export async function startDaemon({ flags, roots, directory, logger, signal }: D
     const info = await engine.info(limit);
     const address = await engine.address(limit);
 
-    const metrics = createMetrics();
+    // Nobody reads them without an address, and then nothing is counted.
+    const metrics = flags.metricsAddress && (await import('./metrics.ts')).createMetrics();
     const logSink = createLogFiles(directory.logs, { logger });
     ends.push(() => logSink.flush());
     const api = createAgentContainers({
       ...(await subAgentOptions(flags, logger)),
+      subAgentLauncher: createSubAgentLauncher({
+        engine,
+        engineAddress: (aborted) => engine.address(aborted),
+        storeDirectory: directory.subAgents,
+        clock: systemClock,
+        logger,
+      }),
+      labelSecret: await loadLabelKey(directory.labelKey, logger),
       clock: systemClock,
       logger,
       logSink,
-      engine: metrics.countPasses(engine),
-      cli: createDevcontainerCli({ dockerHost: (aborted) => engine.address(aborted), clock: systemClock, logger }),
+      engine: metrics?.countPasses(engine) ?? engine,
+      cli: createDevcontainerCli({
+        dockerHost: (aborted) => engine.address(aborted),
+        stateDirectory: directory.path,
+        clock: systemClock,
+        logger,
+      }),
       storage,
       updateIntervalMs: flags.updateInterval,
       adopt: flags.adopt,
       roots,
       labels: flags.label,
+      discovery: flags.discovery,
+      autoStart: flags.autostart,
     });
     ends.push(() => api.close());
-    const unobserve = metrics.observe(api);
-    ends.push(async () => unobserve());
+    const unobserve = metrics?.observe(api);
+    ends.push(async () => unobserve?.());
 
     const token = await loadAccessToken(directory.token);
     const app = createApp(api, {
@@ -110,7 +127,6 @@ export async function startDaemon({ flags, roots, directory, logger, signal }: D
       token,
     });
     ends.push(() => app.close());
-    await listenOnSocket(app.createServer({ trust: 'socket' }), directory.socket);
     const url = flags.listen === 'off' ? undefined : await serveTcp(app, flags, flags.listen);
 
     const about = {
@@ -120,17 +136,32 @@ export async function startDaemon({ flags, roots, directory, logger, signal }: D
       adopt: flags.adopt,
       state_dir: directory.path,
     };
-    const inspect = async (server: Server, where: ListenAddress | undefined): Promise<string | undefined> => {
-      if (where === undefined) return undefined;
+    const inspect = async (
+      create: () => Server | undefined,
+      where: ListenAddress | undefined,
+    ): Promise<string | undefined> => {
+      const server = where && create();
+      if (where === undefined || server === undefined) return undefined;
       ends.push(() => closeServer(server));
       return `http://${formatAddress(await listenOnTcp(server, where))}`;
     };
-    const metricsUrl = await inspect(createMetricsServer(metrics), flags.metricsAddress);
-    const debugUrl = await inspect(createDebugServer(api, about, token), flags.debugAddress);
+    const metricsUrl = await inspect(() => metrics && createMetricsServer(metrics), flags.metricsAddress);
+    const debugUrl = await inspect(() => createDebugServer(api, about, token), flags.debugAddress);
 
     signal.throwIfAborted();
+    const socketServer = app.createServer({ trust: 'socket' });
+    let starting: Promise<void> | undefined;
+    // Nothing is begun before all addresses are taken; and from then on requests wait for the first pass, while those that
+    // came before the start would be refused.
+    socketServer.once('listening', () => {
+      starting = api.start();
+      starting.catch(() => {});
+    });
+    await listenOnSocket(socketServer, directory.socket);
+    signal.throwIfAborted();
     signal.addEventListener('abort', endEarly);
-    await api.start();
+    await starting;
+    await loadTheRest();
     signal.throwIfAborted();
     const note = await noteEngineInUse(directory, { engine: address, context: flags.dockerContext });
     ends.push(() => note.remove());
@@ -156,7 +187,7 @@ export async function startDaemon({ flags, roots, directory, logger, signal }: D
 /** Reads the state now, and gives the library what was read: a damaged file is set aside and said so only once. */
 async function readOnce(storage: StateStorage): Promise<StateStorage> {
   const state = await storage.load();
-  return { load: () => Promise.resolve(state), save: (next) => storage.save(next) };
+  return { ...storage, load: () => Promise.resolve(state) };
 }
 
 async function subAgentOptions(flags: ServeFlags, logger: Logger): Promise<AgentContainersOptions> {
@@ -174,62 +205,6 @@ async function subAgentOptions(flags: ServeFlags, logger: Logger): Promise<Agent
           subAgentClient: createHttpSubAgentClient({ url: flags.subAgentUrl, token, clock: systemClock }),
         }),
   };
-}
-
-async function serveTcp(app: ContainersApp, flags: ServeFlags, where: ListenAddress): Promise<string> {
-  const tls =
-    flags.tlsCert === undefined || flags.tlsKey === undefined
-      ? undefined
-      : { cert: await readPem(flags.tlsCert), key: await readPem(flags.tlsKey) };
-  const bound = await listenOnTcp(createTcpServer(app, tls), where);
-  const host = isLoopback(bound.host) ? formatAddress(bound) : `${flags.allowRemote[0] ?? bound.host}:${bound.port}`;
-  return `${tls === undefined ? 'http' : 'https'}://${host}`;
-}
-
-function createTcpServer(app: ContainersApp, tls: AppServerOptions['tls']): Server {
-  try {
-    return app.createServer({ trust: 'token', tls });
-  } catch (error) {
-    throw new AgentContainersError(
-      'invalid-request',
-      `Setting up TLS failed: ${errorMessage(error)}. Give a certificate and its own private key, both as PEM files.`,
-      { cause: error },
-    );
-  }
-}
-
-async function readPem(file: string): Promise<Buffer> {
-  return readFile(file).catch((error: unknown) => {
-    throw new AgentContainersError(
-      'invalid-request',
-      `Reading ${file} failed: give a PEM file that this user may read.`,
-      { cause: error },
-    );
-  });
-}
-
-function assertListenAllowed(flags: ServeFlags): void {
-  if ((flags.tlsCert === undefined) !== (flags.tlsKey === undefined)) {
-    throw new AgentContainersError(
-      'invalid-request',
-      'Setting up TLS failed: --tls-cert and --tls-key belong together.',
-    );
-  }
-  if (flags.listen !== 'off') {
-    const tls = flags.tlsCert !== undefined;
-    assertBindAllowed({ host: flags.listen.host, tls, allowRemote: flags.allowRemote.length > 0 });
-  }
-  for (const [name, address] of [
-    ['--metrics-address', flags.metricsAddress],
-    ['--debug-address', flags.debugAddress],
-  ] as const) {
-    if (address !== undefined && !isLoopback(address.host)) {
-      throw new AgentContainersError(
-        'invalid-request',
-        `Listening on ${formatAddress(address)} failed: ${name} is for loopback only. Use 127.0.0.1.`,
-      );
-    }
-  }
 }
 
 /** Newest first, each even when another fails. */

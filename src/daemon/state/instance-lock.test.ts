@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
 import { acquireInstanceLock, lockHolder } from './instance-lock.ts';
-import { identityOf, isAlive, type ProcessTable, systemProcessTable } from './process-identity.ts';
+import { identityOf, isAlive, type ProcessTable, systemProcessTable } from '../../process/process-identity.ts';
 
 let directory: string;
 let path: string;

@@ -8,7 +8,7 @@ import {
   type ProcessIdentity,
   type ProcessTable,
   systemProcessTable,
-} from './process-identity.ts';
+} from '../../process/process-identity.ts';
 
 const holderSchema = z.object({
   pid: z.int().positive(),

@@ -8,6 +8,12 @@ export interface StateDirectory {
   readonly path: string;
   /** Snapshot of the library's state. */
   readonly state: string;
+  /** What fingerprints stand for, a file each. */
+  readonly contents: string;
+  /** Signs the labels of containers that we make. */
+  readonly labelKey: string;
+  /** Executables of sub-agents; mounted read-only into containers that we make. */
+  readonly subAgents: string;
   /** One log a devcontainer. */
   readonly logs: string;
   /** Bearer token of the TCP listener. */
@@ -39,6 +45,9 @@ export function stateDirectoryAt(path: string, socket?: string): StateDirectory 
   return {
     path: root,
     state: join(root, 'state.json'),
+    contents: join(root, 'contents'),
+    labelKey: join(root, 'label-key'),
+    subAgents: join(root, 'sub-agents'),
     logs: join(root, 'logs'),
     token: join(root, 'token'),
     socket: socket === undefined ? join(root, 'daemon.sock') : resolve(socket),

@@ -27,15 +27,67 @@ const STATE: PersistedState = {
       workspaceFolder: '/w',
       configPath: '/w/.devcontainer.json',
       adopted: true,
-      made: [{ containerId: 'c', fingerprint: 'f', properties: { image: 'h' }, ours: true }],
-      intent: { operationId: 'o', fingerprint: 'f', properties: {}, since: 5, knownContainers: ['k'] },
+      made: [{ containerId: 'c', fingerprint: 'f', inputs: { image: 'h' }, ours: true }],
+      intent: {
+        kind: 'up',
+        operationId: 'o',
+        fingerprint: 'f',
+        inputs: {},
+        since: 5,
+        knownContainers: ['k'],
+        process: { pid: 7, startedAt: '99' },
+        swap: {
+          oldContainerId: 'k',
+          oldName: 'old',
+          wasRunning: true,
+          isReady: false,
+          backup: { imageId: 'sha256:1', blueprint: '{}' },
+        },
+      },
+      trust: { hash: 'h', findings: [{ kind: 'mount', detail: '/', source: 'devcontainer.json' }], at: 3 },
+      imageFindings: [{ kind: 'privilege', detail: '--privileged', source: 'image x' }],
+      stopped: true,
+    },
+    {
+      id: 'e2',
+      workspaceFolder: '/v',
+      configPath: '/v/.devcontainer.json',
+      name: 'v-2',
+      adopted: false,
+      ignored: true,
+      made: [],
+      intent: { kind: 'delete', operationId: 'p', since: 6, volumes: 'named', isInterrupted: true },
     },
   ],
   operations: [
-    { id: 'o', devcontainerId: 'e1', kind: 'create', status: 'running', phase: 'build', startedAt: 1, logOffset: 0 },
+    {
+      id: 'o',
+      devcontainerId: 'e1',
+      kind: 'create',
+      status: 'running',
+      phase: 'build',
+      startedAt: 1,
+      logOffset: 0,
+      steps: [
+        { name: 'build', startedAt: 1, endedAt: 2 },
+        { name: 'create', startedAt: 2 },
+      ],
+    },
   ],
+  remembered: [
+    { id: 'e3', stopped: true },
+    {
+      id: 'e4',
+      trust: { hash: 'h', findings: [], at: 3 },
+      imageFindings: [{ kind: 'privilege', detail: '--privileged', source: 'image x' }],
+    },
+  ],
+  projects: [{ id: 'e1', name: 'w_devcontainer' }],
 };
-const storage = () => createStateStorage(file, logger, () => Date.UTC(2024, 0, 2, 3, 4, 5));
+const storage = () =>
+  createStateStorage({ state: file, contents: join(directory, 'contents') }, logger, () =>
+    Date.UTC(2024, 0, 2, 3, 4, 5),
+  );
 const ASIDE = 'state.json.damaged-2024-01-02T03-04-05.000Z';
 
 test('what was saved is loaded again, and only the owner may read the file', async () => {
@@ -75,6 +127,69 @@ test('one damaged record does not take the others along, and a copy of the file 
   expect(warnings[0]).toContain('2 damaged record(s)');
 });
 
+describe('a damaged part of a record', () => {
+  const [entry, other] = STATE.entries;
+  test.each([
+    ['an intent of an unknown kind', { intent: { kind: 'move', operationId: 'o', since: 1 } }, 'intent'],
+    ['an intent without what it needs', { intent: { kind: 'delete', operationId: 'o' } }, 'intent'],
+    ['an intent with a damaged swap', { intent: { ...entry?.intent, swap: { oldName: 1 } } }, 'intent'],
+    ['a trust with an unknown finding', { trust: { ...entry?.trust, findings: [{ kind: 'x' }] } }, 'trust'],
+    ['an unknown finding of the image', { imageFindings: [...(entry?.imageFindings ?? []), 1] }, 'imageFindings'],
+    ['a stop that is none', { stopped: 'yes' }, 'stopped'],
+  ])('%s is left out, and nothing else', async (_name, damage, field) => {
+    await writeFile(file, JSON.stringify({ ...STATE, entries: [{ ...entry, ...damage }, other] }));
+    const expected = Object.fromEntries(Object.entries(entry ?? {}).filter(([name]) => name !== field));
+    expect((await storage().load())?.entries).toEqual([expected, other]);
+    expect((await readdir(directory)).toSorted()).toEqual(['state.json', ASIDE]);
+    expect(warnings[0]).toContain('of 1 damaged record(s) what can be used was kept');
+  });
+
+  test('of the containers that are known only the damaged one is forgotten', async () => {
+    const made = [{ containerId: 1 }, ...(entry?.made ?? []), null];
+    await writeFile(file, JSON.stringify({ ...STATE, entries: [{ ...entry, made }] }));
+    expect((await storage().load())?.entries).toEqual([entry]);
+  });
+
+  test.each(['id', 'workspaceFolder', 'configPath', 'adopted', 'made'])(
+    'a record whose %s is damaged is left out',
+    async (field) => {
+      await writeFile(file, JSON.stringify({ ...STATE, entries: [{ ...entry, [field]: { no: 1 } }, other] }));
+      expect((await storage().load())?.entries).toEqual([other]);
+    },
+  );
+});
+
+test('a file of the first programs is read: inputs had another name, and an intent no kind', async () => {
+  const old = {
+    version: 1,
+    entries: [
+      {
+        id: 'e1',
+        workspaceFolder: '/w',
+        configPath: '/w/.devcontainer.json',
+        adopted: true,
+        made: [{ containerId: 'c', fingerprint: 'f', properties: { image: 'h' }, ours: true }],
+        intent: { operationId: 'o', fingerprint: 'g', properties: { name: 'n' }, since: 5, knownContainers: ['k'] },
+      },
+    ],
+    operations: [
+      { id: 'o', devcontainerId: 'e1', kind: 'create', status: 'running', phase: 'x', startedAt: 1, logOffset: 0 },
+    ],
+  };
+  await writeFile(file, JSON.stringify(old));
+  const loaded = await storage().load();
+  expect(loaded?.entries[0]).toEqual({
+    id: 'e1',
+    workspaceFolder: '/w',
+    configPath: '/w/.devcontainer.json',
+    adopted: true,
+    made: [{ containerId: 'c', fingerprint: 'f', inputs: { image: 'h' }, ours: true }],
+    intent: { kind: 'up', operationId: 'o', fingerprint: 'g', inputs: { name: 'n' }, since: 5, knownContainers: ['k'] },
+  });
+  expect(loaded?.operations).toEqual(old.operations);
+  expect(warnings).toEqual([]);
+});
+
 test('unknown fields of a newer program are no damage', async () => {
   await writeFile(file, JSON.stringify({ ...STATE, more: 1, entries: STATE.entries.map((e) => ({ ...e, more: 1 })) }));
   expect(await storage().load()).toEqual(STATE);
@@ -107,7 +222,7 @@ test('a damaged file that cannot be set aside stops the start', async () => {
 
 test('a save that fails says why and leaves the next one free to succeed', async () => {
   const missing = join(directory, 'gone', 'state.json');
-  const to = createStateStorage(missing, logger);
+  const to = createStateStorage({ state: missing, contents: join(directory, 'contents') }, logger);
   await expect(to.save(STATE)).rejects.toThrow(/^Writing the state .* failed: ENOENT.*The earlier state is kept/);
   await expect(to.save(STATE)).rejects.toMatchObject({ code: 'state-unreadable' });
 });

@@ -1,19 +1,31 @@
 import { copyFile, readFile, rename } from 'node:fs/promises';
 import writeFileAtomic from 'write-file-atomic';
-import type { z } from 'zod';
 import type { PersistedState, StateStorage } from '../../agentcontainers/ports.ts';
 import { AgentContainersError, errorMessage } from '../../errors.ts';
 import type { Logger } from '../../logger.ts';
-import { persistedEntrySchema, persistedOperationSchema, snapshotSchema } from './persisted-state-schema.ts';
+import { createContentsFiles } from './contents-files.ts';
+import {
+  persistedEntrySchema,
+  persistedMemorySchema,
+  persistedOperationSchema,
+  persistedProjectSchema,
+  snapshotSchema,
+} from './persisted-state-schema.ts';
+import { readRecords } from './read-records.ts';
+import type { StateDirectory } from './state-directory.ts';
 
 const NEXT_STEP = 'The daemon goes on with what it sees; ids stay the same, adoptions may have to be made anew.';
 
 /**
  * The library's state as one JSON file (0600), replaced atomically. What cannot be used is set aside as
  * `<file>.damaged-<time>` and logged; it never stops the start. Whatever cannot be *read* (rights, disk) does stop it,
- * since the next save would overwrite a good file.
+ * since the next save would overwrite a good file. Contents of fingerprints lie beside it, a file each.
  */
-export function createStateStorage(file: string, logger: Logger, now: () => number = Date.now): StateStorage {
+export function createStateStorage(
+  { state: file, contents }: Pick<StateDirectory, 'state' | 'contents'>,
+  logger: Logger,
+  now: () => number = Date.now,
+): StateStorage {
   let writing: Promise<unknown> = Promise.resolve();
 
   const asideName = (): string => `${file}.damaged-${new Date(now()).toISOString().replaceAll(':', '-')}`;
@@ -59,23 +71,32 @@ export function createStateStorage(file: string, logger: Logger, now: () => numb
         version === 1 ? 'its form is wrong' : `its version ${JSON.stringify(version)} is unknown, 1 is understood`,
       );
     }
-    const entries = validItems(persistedEntrySchema, snapshot.data.entries);
-    const operations = validItems(persistedOperationSchema, snapshot.data.operations);
-    const dropped = snapshot.data.entries.length + snapshot.data.operations.length - entries.length - operations.length;
-    if (dropped > 0) {
+    const entries = readRecords(persistedEntrySchema, snapshot.data.entries, ['made']);
+    const operations = readRecords(persistedOperationSchema, snapshot.data.operations);
+    const remembered = readRecords(persistedMemorySchema, snapshot.data.remembered ?? []);
+    const projects = readRecords(persistedProjectSchema, snapshot.data.projects ?? []);
+    const damaged = entries.damaged + operations.damaged + remembered.damaged + projects.damaged;
+    if (damaged > 0) {
       const aside = asideName();
       await copyFile(file, aside).catch((error: unknown) => {
-        throw unreadable(`${dropped} damaged record(s) cannot be set aside: ${errorMessage(error)}`, error);
+        throw unreadable(`${damaged} damaged record(s) cannot be set aside: ${errorMessage(error)}`, error);
       });
       logger.warn(
-        { file, aside, dropped },
-        `Reading the state failed in part: ${dropped} damaged record(s) were left out. A copy was set aside as ${aside}. ${NEXT_STEP}`,
+        { file, aside, damaged },
+        `Reading the state failed in part: of ${damaged} damaged record(s) what can be used was kept. A copy was set aside as ${aside}. ${NEXT_STEP}`,
       );
     }
-    return { version: 1, entries, operations };
+    return {
+      version: 1,
+      entries: entries.records,
+      operations: operations.records,
+      ...(snapshot.data.remembered === undefined ? {} : { remembered: remembered.records }),
+      ...(snapshot.data.projects === undefined ? {} : { projects: projects.records }),
+    };
   };
 
   return {
+    ...createContentsFiles(contents, logger),
     load,
     save(state) {
       const content = `${JSON.stringify(state, undefined, 1)}\n`;
@@ -94,11 +115,4 @@ export function createStateStorage(file: string, logger: Logger, now: () => numb
       return write;
     },
   };
-}
-
-function validItems<T>(schema: z.ZodType<T>, items: readonly unknown[]): T[] {
-  return items.flatMap((item) => {
-    const result = schema.safeParse(item);
-    return result.success ? [result.data] : [];
-  });
 }
