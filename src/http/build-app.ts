@@ -8,7 +8,6 @@ import type { CallerGuard, Trust } from './caller-guard.ts';
 import { HttpRefusal } from './error-status.ts';
 import { renderErrorPage, renderLandingPage, renderLoginPage, STYLE_SOURCE } from './landing-page.ts';
 import { MOUNT_PATH } from './mount-path.ts';
-import { openApiDocument } from './openapi.ts';
 import { answerAndLog, sendError, sendHtml, sendJson } from './responses.ts';
 import type { ContainersRouter } from './router.ts';
 
@@ -87,7 +86,10 @@ function mountLogin(app: Express, { guard, arrivalOf }: AppParts): void {
 function mountPages(app: Express, { api }: AppParts): void {
   app.get('/', async (_req, res) => sendHtml(res, 200, renderLandingPage(await api.list())));
   app.all('/', refuseMethod('GET, HEAD'));
-  app.get('/api/openapi.json', (_req, res) => sendJson(res, 200, openApiDocument()));
+  app.get('/api/openapi.json', async (_req, res) => {
+    const { openApiDocument } = await import('./openapi.ts');
+    sendJson(res, 200, openApiDocument());
+  });
   app.all('/api/openapi.json', refuseMethod('GET, HEAD'));
 }
 

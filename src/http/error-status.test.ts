@@ -50,3 +50,37 @@ test('details that are not of the expected kind are not shown', () => {
   expect(body.config_paths).toEqual(['/a']);
   expect(body.validations).toBeUndefined();
 });
+
+const FINDING = { kind: 'mount', detail: '/', source: 'devcontainer.json' };
+const HOLDER = { id: 'h', kind: 'exec', description: 'npm', since: 0 };
+test.each<[ErrorCode, string[]]>([
+  ['devcontainer-not-trusted', ['findings', 'hash']],
+  ['verdict-changed', ['findings', 'hash']],
+  ['devcontainer-busy', ['holders']],
+  ['config-ambiguous', ['config_paths']],
+  ['invalid-request', ['validations']],
+  ['up-failed', []],
+])('of %s only %j are shown, whatever else it carries', (code, shown) => {
+  const details = {
+    detail: 'Why.',
+    findings: [FINDING],
+    hash: 'h',
+    holders: [HOLDER],
+    configPaths: ['/a'],
+    validations: [{ field: 'f', detail: 'd' }],
+    token: 'secret',
+  };
+  const { body } = toErrorAnswer(new AgentContainersError(code, 'x', { details }));
+  const fields = Object.entries(body).filter(([, value]) => value !== undefined);
+  expect(fields.map(([name]) => name).sort()).toEqual(['message', 'code', 'detail', ...shown].sort());
+});
+
+test.each([
+  ['findings', 'devcontainer-not-trusted', [{ ...FINDING, kind: 7 }, null, 'x', FINDING]],
+  ['holders', 'devcontainer-busy', [{ ...HOLDER, since: 'now' }, {}, HOLDER]],
+] as const)('of %s only what is one is shown, and of one only its own fields', (name, code, items) => {
+  const details = { [name]: items.map((item) => (item === FINDING || item === HOLDER ? { ...item, more: 1 } : item)) };
+  const { body } = toErrorAnswer(new AgentContainersError(code, 'x', { details }));
+  expect(body[name]).toHaveLength(1);
+  expect(body[name]?.[0]).not.toHaveProperty('more');
+});

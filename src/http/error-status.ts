@@ -1,5 +1,8 @@
 import type { ErrorCode } from '../errors.ts';
 import { AgentContainersError, errorMessage, isAgentContainersError } from '../errors.ts';
+import { errorFields, type ErrorFields } from './error-fields.ts';
+
+export type { Validation } from './error-fields.ts';
 
 /** The one place where statuses and messages of errors are decided. */
 interface Answer {
@@ -19,6 +22,8 @@ const BY_CODE: Readonly<Record<ErrorCode, Answer>> = {
   'devcontainer-transitioning': { status: 409, message: 'Unable to change transitioning devcontainer' },
   'recreation-in-progress': { status: 409, message: 'Devcontainer recreation already in progress' },
   'devcontainer-busy': { status: 409, message: 'Devcontainer is busy' },
+  'devcontainer-not-trusted': { status: 403, message: 'Devcontainer is not trusted' },
+  'verdict-changed': { status: 409, message: 'The findings have changed' },
   'devcontainer-not-adopted': { status: 403, message: 'Devcontainer is not adopted' },
   'devcontainer-not-running': { status: 409, message: 'Devcontainer is not running' },
   'devcontainer-ambiguous': { status: 409, message: 'Several devcontainers match' },
@@ -64,6 +69,8 @@ export const ROUTE_MESSAGES = {
   restart: { 'devcontainer-transitioning': 'Unable to restart transitioning devcontainer' },
   delete: { 'devcontainer-transitioning': 'Unable to delete transitioning devcontainer' },
   create: { 'devcontainer-transitioning': 'Unable to create transitioning devcontainer' },
+  revokeTrust: { 'verdict-changed': 'Another verdict is trusted' },
+  hook: { 'devcontainer-transitioning': 'Unable to run a hook of a transitioning devcontainer' },
 } as const satisfies Record<string, RouteMessages>;
 
 export type RouteMessages = Readonly<Partial<Record<ErrorCode, string>>>;
@@ -103,19 +110,11 @@ export class HttpRefusal extends AgentContainersError {
   }
 }
 
-export interface Validation {
-  readonly field: string;
-  readonly detail: string;
-}
-
-export interface ErrorBody {
+export interface ErrorBody extends ErrorFields {
   readonly message: string;
   /** Code of the library's error; steadier than the wording. */
   readonly code?: ErrorCode | undefined;
   readonly detail?: string | undefined;
-  readonly validations?: readonly Validation[] | undefined;
-  /** With 409 of `POST /devcontainers`: what `config_path` can be. */
-  readonly config_paths?: readonly string[] | undefined;
 }
 
 export interface ErrorAnswer {
@@ -149,8 +148,7 @@ export function toErrorAnswer(error: unknown, messages: RouteMessages = {}): Err
       message,
       code: error.code,
       detail: detailOf(error, message),
-      validations: validationsOf(error),
-      config_paths: configPathsOf(error),
+      ...errorFields(error),
     },
     unexpected: false,
   };
@@ -166,15 +164,4 @@ function detailOf(error: AgentContainersError, message: string): string | undefi
 
 function withoutStop(text: string): string {
   return text.trim().replace(/\.$/, '');
-}
-
-function validationsOf(error: AgentContainersError): readonly Validation[] | undefined {
-  const { validations } = error.details;
-  return error.code === 'invalid-request' && Array.isArray(validations) ? (validations as Validation[]) : undefined;
-}
-
-function configPathsOf(error: AgentContainersError): readonly string[] | undefined {
-  const { configPaths } = error.details;
-  if (error.code !== 'config-ambiguous' || !Array.isArray(configPaths)) return undefined;
-  return configPaths.filter((path) => typeof path === 'string');
 }

@@ -37,7 +37,11 @@ As JSON: <a href="/api/v0/containers">containers</a>, <a href="/api/openapi.json
 }
 
 function renderRow(entry: Devcontainer): string {
-  const status = entry.dirty ? `${entry.status}, configuration changed` : entry.status;
+  const status = [
+    entry.status,
+    ...(entry.dirty ? ['configuration changed'] : []),
+    ...(entry.verdict && !entry.trusted ? ['not trusted'] : []),
+  ].join(', ');
   const error = entry.error === undefined ? '' : `<br><span class="error">${escapeHtml(entry.error)}</span>`;
   const agent = entry.agent ? `${entry.agent.name} (${entry.agent.status})` : '';
   const cells = [entry.name, entry.workspaceFolder].map((text) => `<td>${escapeHtml(text)}</td>`).join('');

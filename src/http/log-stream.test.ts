@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import type { LogChunk, LogQuery } from '../agentcontainers/api.ts';
+import { createMemoryLogSink } from '../agentcontainers/runtime/memory-log-sink.ts';
 import { createDeferred } from '../async/deferred.ts';
 import { AgentContainersError } from '../errors.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
@@ -93,6 +94,31 @@ test('Last-Event-ID goes on where the client was, before offset', async () => {
   await ask(port, { path: `${path}?offset=3` });
   await ask(port, { path, headers: { 'last-event-id': 'nonsense' } });
   expect(queries.map((query) => query.offset)).toEqual([8, 3, 0]);
+});
+
+test('a client that loses its connection after any event has the whole log in the end, from where an operation began', async () => {
+  const sink = createMemoryLogSink({ maxBytes: 64 * 1024 });
+  sink.append('dc-1', 'earlier: Grüße\n');
+  const logOffset = await sink.size('dc-1');
+  const text = '🧱 building…\n'.repeat(3_000);
+  sink.append('dc-1', text);
+  const { url } = await open(({ offset = 0, follow = false, signal }) =>
+    sink.read('dc-1', { offset, follow, signal: signal ?? new AbortController().signal }),
+  );
+  let seen = '';
+  let last: string | undefined;
+  let connections = 0;
+  // One connection for each event, and each time the query says what it said first, as an EventSource does it.
+  for (; Buffer.byteLength(seen) < Buffer.byteLength(text) && connections < 100; connections++) {
+    const headers = last === undefined ? {} : { 'last-event-id': last };
+    const events = readEvents(await fetch(`${url}?follow&offset=${logOffset}`, { headers }));
+    const event = await events.next();
+    seen += (event.data as LogChunk).text;
+    last = event.id;
+    events.cancel();
+  }
+  expect(connections).toBeGreaterThan(2);
+  expect(seen).toBe(text);
 });
 
 test('closing the router ends who follows', async () => {

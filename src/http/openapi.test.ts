@@ -2,6 +2,7 @@ import { Validator } from '@seriousme/openapi-schema-validator';
 import { expect, test } from 'vitest';
 import { createFakeClock } from '../testing/fake-clock.ts';
 import { createApp } from './app.ts';
+import { HOOK_NAMES } from './hook-names.ts';
 import { openApiDocument, toOpenApiPath } from './openapi.ts';
 import { buildRouter } from './router.ts';
 import type { RoutePorts } from './route.ts';
@@ -46,6 +47,10 @@ test('every route of the router is in the document, and the other way round', ()
       'post /devcontainers/{id}/stop',
       'post /devcontainers/{id}/restart',
       'post /devcontainers/container/{container}/recreate',
+      'post /devcontainers/{id}/hooks/{hook}',
+      'post /devcontainers/{id}/trust',
+      'delete /devcontainers/{id}/trust',
+      'get /devcontainers/{id}/diff',
       'get /devcontainers/{id}/logs',
       'post /devcontainers/{id}/exec',
       'get /operations/{id}',
@@ -59,7 +64,10 @@ test('requests are closed, answers are open to further properties', () => {
   const schemas = openApiDocument().components?.schemas as Record<string, { additionalProperties?: unknown }>;
   expect(schemas['CreateRequest']?.additionalProperties).toBe(false);
   expect(schemas['ExecRequest']?.additionalProperties).toBe(false);
-  for (const name of ['Devcontainer', 'Container', 'List', 'Operation', 'Error']) {
+  for (const name of ['RecreateRequest', 'TrustRequest', 'RevokeTrustRequest']) {
+    expect(schemas[name]?.additionalProperties).toBe(false);
+  }
+  for (const name of ['Devcontainer', 'Container', 'List', 'Operation', 'Error', 'RemovalPlan', 'Finding']) {
     expect(schemas[name]).toBeDefined();
     expect(schemas[name]).not.toHaveProperty('additionalProperties');
   }
@@ -84,7 +92,9 @@ test('what every request can be answered with is documented, and what only some 
     expect.arrayContaining(['404', '409', '413', '502', '504']),
   );
   expect(statuses('/devcontainers', 'post')).toContain('504');
-  expect(statuses('/devcontainers/{id}', 'delete')).toContain('502');
+  expect(statuses('/devcontainers/{id}', 'delete')).toEqual(
+    expect.arrayContaining(['403', '404', '409', '502', '504']),
+  );
   expect(paths?.['/login']?.servers).toEqual([{ url: '/' }]);
 });
 
@@ -98,4 +108,22 @@ test('it is served', async () => {
   const port = await listen(app.createServer({ trust: 'socket' }));
   const answer = await ask(port, { path: '/api/openapi.json' });
   expect(answer.json).toEqual(JSON.parse(JSON.stringify(openApiDocument())));
+});
+
+test('a body that may be missing is not required, and one that says what to do is', () => {
+  const { paths } = openApiDocument();
+  const required = (path: string, method: 'post' | 'delete') =>
+    (paths?.[path]?.[method]?.requestBody as { required?: boolean } | undefined)?.required;
+  expect(required('/devcontainers/{id}/recreate', 'post')).toBe(false);
+  expect(required('/devcontainers/{id}/trust', 'delete')).toBe(false);
+  expect(required('/devcontainers/{id}/trust', 'post')).toBe(true);
+  expect(required('/devcontainers', 'post')).toBe(true);
+  expect(required('/devcontainers/{id}/start', 'post')).toBeUndefined();
+});
+
+test('which hooks there are is part of the path', () => {
+  const parameters = openApiDocument().paths?.['/devcontainers/{id}/hooks/{hook}']?.post?.parameters;
+  expect(parameters).toContainEqual(
+    expect.objectContaining({ name: 'hook', schema: expect.objectContaining({ enum: [...HOOK_NAMES] }) }),
+  );
 });

@@ -10,10 +10,10 @@ import { wireError } from './wire-schemas.ts';
 const ERRORS: Readonly<Record<number, string>> = {
   400: 'The request is malformed; `validations` names the fields',
   401: 'Neither a valid bearer token nor a session',
-  403: 'Host, origin or level does not allow it',
+  403: 'Host, origin or level does not allow it, or it is not trusted: `findings` and `hash` say what is not',
   404: 'There is no such thing',
   405: 'The path has other methods, which `Allow` names',
-  409: 'The present state does not allow it',
+  409: 'The present state does not allow it; `holders` says who uses it, `hash` what the findings are now',
   413: 'The body is larger than 1 MiB',
   415: 'The body is not `application/json` in UTF-8',
   500: 'It was tried and failed',
@@ -97,7 +97,7 @@ function toPaths(routes: readonly Route[]): ZodOpenApiPathsObject {
 
 function toOperation(route: Route): ZodOpenApiOperationObject {
   const names = [...route.path.matchAll(/:(\w+)/g)].map((match) => match[1] as string);
-  const path = z.object(Object.fromEntries(names.map((name) => [name, z.string()])));
+  const path = z.object(Object.fromEntries(names.map((name) => [name, route.params?.[name] ?? z.string()])));
   return {
     operationId: route.name,
     summary: route.summary,
@@ -105,9 +105,14 @@ function toOperation(route: Route): ZodOpenApiOperationObject {
       ...(names.length > 0 && { path }),
       ...(route.query && { query: route.query }),
     },
-    ...(route.body && { requestBody: { required: true, content: { 'application/json': { schema: route.body } } } }),
+    ...(route.body && { requestBody: toRequestBody(route.body) }),
     responses: toResponses(route),
   };
+}
+
+/** A missing body counts as an empty object, see `readBody`. */
+function toRequestBody(schema: z.ZodType): NonNullable<ZodOpenApiOperationObject['requestBody']> {
+  return { required: !schema.safeParse({}).success, content: { 'application/json': { schema } } };
 }
 
 function toResponses(route: Route): ZodOpenApiResponsesObject {

@@ -38,6 +38,15 @@ export function readId(params: Readonly<Record<string, unknown>>, name: string):
   return id.slice(0, MAX_ID_CHARS);
 }
 
+/** A parameter of the path that is not an id, against its schema. */
+export function readParameter<Schema extends z.ZodType>(
+  schema: Schema,
+  params: Readonly<Record<string, unknown>>,
+  name: string,
+): z.infer<Schema> {
+  return check(schema, params[name], name);
+}
+
 export function missingId(): AgentContainersError {
   return new AgentContainersError('devcontainer-id-missing', 'Missing devcontainer ID', {
     details: { detail: 'The path has no id where one belongs.' },
@@ -73,7 +82,7 @@ function toValidations(issue: z.core.$ZodIssue, root: string): Validation[] {
   return [{ field: field === '' ? root : field, detail: issue.message }];
 }
 
-function invalid(validations: readonly Validation[]): AgentContainersError {
+export function invalid(validations: readonly Validation[]): AgentContainersError {
   const shown = validations.slice(0, LIMITS.validations).map(({ field, detail }) => ({
     field: field.slice(0, 200),
     detail: detail.slice(0, 500),

@@ -1,5 +1,7 @@
 import { isAbsolute } from 'node:path';
 import { z } from 'zod';
+import type { VolumesOption } from '../agentcontainers/api.ts';
+import { HOOK_NAMES } from './hook-names.ts';
 import { LIMITS } from './limits.ts';
 
 // Bounds are far above honest use; the request body as a whole is bounded as well.
@@ -34,9 +36,49 @@ export const logsQuery = z.strictObject({
   offset: byteOffset.optional().meta({ description: 'Start here instead of at the beginning, in bytes.' }),
 });
 
+/** Yes and no are from before there was a choice. */
+const VOLUMES: Readonly<Record<string, VolumesOption>> = {
+  none: 'none',
+  anonymous: 'anonymous',
+  named: 'named',
+  false: 'none',
+  '0': 'none',
+  true: 'anonymous',
+  '1': 'anonymous',
+  '': 'anonymous',
+};
+
 export const deleteQuery = z.strictObject({
-  volumes: flag.optional().meta({ description: 'Remove anonymous volumes of the container too.' }),
+  volumes: z
+    .enum(['none', 'anonymous', 'named', 'true', '1', '', 'false', '0'])
+    .transform((value) => VOLUMES[value])
+    .optional()
+    .meta({
+      description:
+        'Which volumes go too: anonymous ones of the container, or also those that its compose project named. ' +
+        'Default: `none`. An empty value, `true` and `1` mean `anonymous`; `false` and `0` mean `none`.',
+    }),
+  dry_run: flag.optional().meta({ description: 'Only say what would go.' }),
 });
+
+export const hookName = z.enum(HOOK_NAMES);
+
+export const recreateBody = z
+  .strictObject({
+    force: z.boolean().optional().meta({ description: 'Also while somebody uses it, who is cut off then.' }),
+  })
+  .meta({ id: 'RecreateRequest' });
+
+const verdictHash = z
+  .string()
+  .regex(/^[0-9a-f]{64}$/, 'Must be the hash of a verdict: 64 characters of 0-9 and a-f.')
+  .meta({ description: 'Of the verdict that the person has seen.' });
+
+export const trustBody = z.strictObject({ hash: verdictHash }).meta({ id: 'TrustRequest' });
+
+// Some clients send no body with DELETE, and some that stand between take it away.
+export const revokeTrustBody = z.strictObject({ hash: verdictHash.optional() }).meta({ id: 'RevokeTrustRequest' });
+export const revokeTrustQuery = z.strictObject({ hash: verdictHash.optional() });
 
 /** Actions without parameters take no body, or an empty object. */
 export const emptyBody = z.strictObject({});

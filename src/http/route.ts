@@ -41,6 +41,8 @@ export interface Route {
   readonly path: string;
   readonly name: string;
   readonly summary: string;
+  /** Of parameters of the path that are not just any text. */
+  readonly params?: Readonly<Record<string, z.ZodType>> | undefined;
   readonly query?: z.ZodObject | undefined;
   readonly body?: z.ZodType | undefined;
   readonly answers: Readonly<Record<string, DocumentedAnswer>>;
@@ -54,6 +56,7 @@ export interface Route {
 
 export interface RouteDefinition<Query extends z.ZodObject, Body extends z.ZodType> {
   readonly summary: string;
+  readonly params?: Route['params'];
   readonly query?: Query;
   /** Names of query parameters that may come several times. */
   readonly repeatable?: readonly string[];
@@ -78,6 +81,7 @@ export function defineRoute<Query extends z.ZodObject = typeof emptyQuery, Body 
     path,
     name,
     summary: route.summary,
+    params: route.params,
     query: route.query,
     body: route.body,
     answers: route.answers,

@@ -61,6 +61,7 @@ test('devcontainers, one devcontainer and an operation are answered in wire form
     ended_at: '2025-01-31T12:00:01.500Z',
     error: 'no space',
     log_offset: 7,
+    steps: [],
   });
 });
 
@@ -135,7 +136,7 @@ test('several configurations and none named: 409 with the list', async () => {
   });
 });
 
-test('delete answers 204 without a body, and passes volumes on', async () => {
+test('delete answers 204 without a body', async () => {
   const calls: unknown[] = [];
   const { call } = await serve({
     remove: async (id, options) => {
@@ -143,10 +144,10 @@ test('delete answers 204 without a body, and passes volumes on', async () => {
     },
   });
   expect(await call({ method: 'DELETE', path: '/devcontainers/dc-1' })).toMatchObject({ status: 204, text: '' });
-  await call({ method: 'DELETE', path: '/devcontainers/dc-1?volumes=true' });
+  await call({ method: 'DELETE', path: '/devcontainers/dc-1?volumes=named&dry_run=false' });
   expect(calls).toEqual([
     ['dc-1', {}],
-    ['dc-1', { volumes: true }],
+    ['dc-1', { volumes: 'named' }],
   ]);
 });
 

@@ -1,22 +1,19 @@
-import type { AgentContainers, OperationReceipt } from '../agentcontainers/api.ts';
 import { HttpRefusal, ROUTE_MESSAGES } from './error-status.ts';
 import { openEventStream } from './event-stream.ts';
 import { streamExec } from './exec-stream.ts';
+import { LIFECYCLE_ROUTES } from './lifecycle-routes.ts';
 import { streamLog } from './log-stream.ts';
 import { readId } from './request-input.ts';
 import * as requests from './request-schemas.ts';
 import { sendJson } from './responses.ts';
 import type { Route } from './route.ts';
 import { defineRoute } from './route.ts';
+import { TRUST_ROUTES } from './trust-routes.ts';
 import * as wire from './wire-schemas.ts';
-import { toWireDevcontainer, toWireList, toWireOperation, toWireReceipt } from './wire.ts';
+import { toWireDevcontainer, toWireDifferences, toWireList, toWireOperation } from './wire.ts';
 
 const JSON_TYPE = 'application/json';
 const EVENTS_TYPE = 'text/event-stream';
-const RECEIPTS = {
-  200: { description: 'Nothing to do', content: { [JSON_TYPE]: wire.wireReceipt } },
-  202: { description: 'Accepted; goes on when the client leaves', content: { [JSON_TYPE]: wire.wireReceipt } },
-};
 
 /** Every route of the router. */
 export const ROUTES: readonly Route[] = [
@@ -37,66 +34,24 @@ export const ROUTES: readonly Route[] = [
       sendJson(res, 200, { devcontainers: toWireList(await api.list()).devcontainers });
     },
   }),
-  defineRoute('post', '/devcontainers', 'createDevcontainer', {
-    summary: 'Adopt a folder, also outside the roots, and bring it up',
-    body: requests.createBody,
-    answers: RECEIPTS,
-    errors: [404, 409, 504],
-    messages: ROUTE_MESSAGES.create,
-    async run({ api }, { res, body }) {
-      const receipt = await api.create({ workspaceFolder: body.workspace_folder, configPath: body.config_path });
-      sendReceipt(res, receipt, 'Devcontainer creation initiated');
-    },
-  }),
   defineRoute('get', '/devcontainers/:id', 'getDevcontainer', {
-    summary: 'One devcontainer, with candidates and dirty reasons',
+    summary: 'One devcontainer, with who uses it, what it can do to the host and what of that was accepted',
     answers: { 200: { description: 'The devcontainer', content: { [JSON_TYPE]: wire.wireDevcontainer } } },
     errors: [404],
     async run({ api }, { req, res }) {
       sendJson(res, 200, toWireDevcontainer(await api.get(readId(req.params, 'id'))));
     },
   }),
-  defineRoute('delete', '/devcontainers/:id', 'deleteDevcontainer', {
-    summary: 'Stop and remove its container and its sub-agent; goes on when the client leaves',
-    query: requests.deleteQuery,
-    answers: { 204: { description: 'Gone' } },
-    errors: [404, 409, 502],
-    messages: ROUTE_MESSAGES.delete,
-    async run({ api }, { req, res, query }) {
-      await api.remove(readId(req.params, 'id'), query.volumes === undefined ? {} : { volumes: query.volumes });
-      res.writeHead(204).end();
-    },
-  }),
-  action(
-    'recreate',
-    'recreateDevcontainer',
-    'Make its container anew',
-    'Devcontainer recreation initiated',
-    (api, id) => api.recreate(id),
-  ),
-  action('start', 'startDevcontainer', 'Bring it up', 'Devcontainer start initiated', (api, id) =>
-    api.startDevcontainer(id),
-  ),
-  action('stop', 'stopDevcontainer', 'Stop its container', 'Devcontainer stop initiated', (api, id) =>
-    api.stopDevcontainer(id),
-  ),
-  action(
-    'restart',
-    'restartDevcontainer',
-    'Stop its container and bring it up',
-    'Devcontainer restart initiated',
-    (api, id) => api.restartDevcontainer(id),
-  ),
-  defineRoute('post', '/devcontainers/container/:container/recreate', 'recreateByContainer', {
-    summary: 'Make anew the devcontainer of this container, by container id or name',
-    answers: RECEIPTS,
-    errors: [404, 409],
-    messages: ROUTE_MESSAGES.recreate,
+  defineRoute('get', '/devcontainers/:id/diff', 'getDifferences', {
+    summary: 'How the configuration now differs from the one that the container was made from, input by input',
+    answers: { 200: { description: 'The differences', content: { [JSON_TYPE]: wire.wireDifferences } } },
+    errors: [404, 504],
     async run({ api }, { req, res }) {
-      const receipt = await api.recreateByContainer(readId(req.params, 'container'));
-      sendReceipt(res, receipt, 'Devcontainer recreation initiated');
+      sendJson(res, 200, toWireDifferences(await api.diff(readId(req.params, 'id'))));
     },
   }),
+  ...LIFECYCLE_ROUTES,
+  ...TRUST_ROUTES,
   defineRoute('get', '/devcontainers/:id/logs', 'getLogs', {
     summary: 'Build and lifecycle log: text, or server-sent events if asked for by `Accept` or `follow`',
     query: requests.logsQuery,
@@ -128,7 +83,7 @@ export const ROUTES: readonly Route[] = [
     },
   }),
   defineRoute('get', '/operations/:id', 'getOperation', {
-    summary: 'A piece of long work: status, phase, times, error, log offset',
+    summary: 'A piece of long work: status, phase, steps, times, error, log offset',
     answers: { 200: { description: 'The operation', content: { [JSON_TYPE]: wire.wireOperation } } },
     errors: [404],
     async run({ api }, { req, res }) {
@@ -155,28 +110,3 @@ export const ROUTES: readonly Route[] = [
     },
   }),
 ];
-
-type Action = 'recreate' | 'start' | 'stop' | 'restart';
-
-/** A command on one devcontainer. It takes nothing of the request but the id, so it goes on when the client leaves. */
-function action(
-  verb: Action,
-  name: string,
-  summary: string,
-  message: string,
-  command: (api: AgentContainers, id: string) => Promise<OperationReceipt>,
-): Route {
-  return defineRoute('post', `/devcontainers/:id/${verb}`, name, {
-    summary,
-    answers: RECEIPTS,
-    errors: [403, 404, 409],
-    messages: ROUTE_MESSAGES[verb],
-    async run({ api }, { req, res }) {
-      sendReceipt(res, await command(api, readId(req.params, 'id')), message);
-    },
-  });
-}
-
-function sendReceipt(res: Parameters<typeof sendJson>[0], receipt: OperationReceipt, message: string): void {
-  sendJson(res, receipt.started ? 202 : 200, toWireReceipt(receipt, message));
-}

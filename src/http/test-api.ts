@@ -1,4 +1,11 @@
-import type { AgentContainers, Devcontainer, ListResult, Operation, OperationReceipt } from '../agentcontainers/api.ts';
+import type {
+  AgentContainers,
+  Devcontainer,
+  ListResult,
+  Operation,
+  OperationReceipt,
+  Verdict,
+} from '../agentcontainers/api.ts';
 import { createDeferred } from '../async/deferred.ts';
 
 // Support of the tests in this folder; not published.
@@ -23,6 +30,11 @@ export function scriptedApi(script: Partial<AgentContainers> = {}): AgentContain
     stopDevcontainer: unscripted('stopDevcontainer'),
     restartDevcontainer: unscripted('restartDevcontainer'),
     remove: unscripted('remove'),
+    planRemoval: unscripted('planRemoval'),
+    rerunHook: unscripted('rerunHook'),
+    trust: unscripted('trust'),
+    revokeTrust: unscripted('revokeTrust'),
+    diff: unscripted('diff'),
     operation: unscripted('operation'),
     logs: unscripted('logs'),
     exec: unscripted('exec'),
@@ -77,9 +89,19 @@ export function devcontainer(part: Partial<Devcontainer> = {}): Devcontainer {
     dirty: false,
     level: 'adopted',
     subAgentId: null,
+    trusted: true,
     ...part,
   };
 }
+
+/** Two findings, and their hash. */
+export const VERDICT: Verdict = {
+  hash: 'a1'.repeat(32),
+  findings: [
+    { kind: 'initialize-command', detail: 'make deps', source: '.devcontainer/devcontainer.json' },
+    { kind: 'mount', detail: '/var/run/docker.sock', source: '.devcontainer/devcontainer.json' },
+  ],
+};
 
 /** A list with one devcontainer of this name; `filler` makes it as large as wanted. */
 export function listOf(name: string, filler = 0): ListResult {
@@ -95,6 +117,7 @@ export function operation(part: Partial<Operation> = {}): Operation {
     phase: 'build',
     startedAt: T0,
     logOffset: 7,
+    steps: [],
     ...part,
   };
 }

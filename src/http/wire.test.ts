@@ -1,10 +1,10 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { ListedContainer } from '../agentcontainers/api.ts';
+import type { Holder, ListedContainer } from '../agentcontainers/api.ts';
 import { rfc3339 } from '../clock/rfc3339.ts';
-import { devcontainer, T0 } from './test-api.ts';
-import { wireContainer, wireDevcontainer } from './wire-schemas.ts';
-import { toWireContainer, toWireDevcontainer, toWireList } from './wire.ts';
+import { devcontainer, operation, T0, VERDICT } from './test-api.ts';
+import { wireContainer, wireDevcontainer, wireList, wireOperation } from './wire-schemas.ts';
+import { toWireContainer, toWireDevcontainer, toWireList, toWireOperation } from './wire.ts';
 
 function container(part: Partial<ListedContainer> = {}): ListedContainer {
   return {
@@ -71,6 +71,10 @@ test('a devcontainer is written with every field in snake case', () => {
         configError: { message: 'expected a comma', line: 3, column: 7 },
         candidates: [{ containerId: 'c2', name: 'old', reason: 'stopped' }],
         operationId: 'op-1',
+        trusted: false,
+        verdict: VERDICT,
+        trust: { hash: 'old', findings: VERDICT.findings.slice(1), at: T0 },
+        holders: [{ id: 'h-1', kind: 'exec', description: 'npm', since: T0 }],
       }),
     ),
   );
@@ -85,13 +89,53 @@ test('a devcontainer is written with every field in snake case', () => {
     config_error: { message: 'expected a comma', line: 3, column: 7 },
     candidates: [{ container_id: 'c2', name: 'old', reason: 'stopped' }],
     operation_id: 'op-1',
+    trusted: false,
+    busy: true,
+    verdict: { hash: VERDICT.hash, finding_count: 2, findings: VERDICT.findings },
+    trust: { hash: 'old', findings: VERDICT.findings.slice(1), at: '2025-01-31T12:00:00.000Z' },
+    holders: [{ id: 'h-1', kind: 'exec', description: 'npm', since: '2025-01-31T12:00:00.000Z' }],
+  });
+});
+
+test('in a list are counts instead of findings and holders, which can be long and change often', () => {
+  const holder: Holder = { id: 'h-1', kind: 'exec', description: 'npm', since: T0 };
+  const trust = { ...VERDICT, at: T0 };
+  const entry = (...holders: Holder[]) => devcontainer({ trusted: true, verdict: VERDICT, trust, holders });
+  const list = (...devcontainers: ReturnType<typeof entry>[]) =>
+    sent(toWireList({ devcontainers, containers: [], warnings: [] }));
+  const [listed] = wireList.parse(list(entry(holder))).devcontainers;
+  expect(listed).toMatchObject({ trusted: true, busy: true, verdict: { hash: VERDICT.hash, finding_count: 2 } });
+  expect(JSON.stringify(listed)).not.toContain('docker.sock');
+  expect(listed).not.toHaveProperty('trust');
+  expect(listed).not.toHaveProperty('holders');
+  // So a second holder, or another one, makes no new frame.
+  expect(list(entry(holder))).toEqual(list(entry(holder, { ...holder, id: 'h-2' })));
+  expect(wireList.parse(list(entry())).devcontainers[0]?.busy).toBe(false);
+});
+
+test.each(['recover', 'rerun-hook'] as const)('an operation of kind %s is written with its steps', (kind) => {
+  const steps = [
+    { name: 'build', startedAt: T0, endedAt: T0 + 1500 },
+    { name: 'create', startedAt: T0 + 1500 },
+  ];
+  const wire = sent(toWireOperation(operation({ kind, steps })));
+  wireOperation.strict().parse(wire);
+  expect(wire).toMatchObject({
+    kind,
+    steps: [
+      { name: 'build', started_at: '2025-01-31T12:00:00.000Z', ended_at: '2025-01-31T12:00:01.500Z' },
+      { name: 'create', started_at: '2025-01-31T12:00:01.500Z' },
+    ],
   });
 });
 
 test('what is not there is left out, but an agent record that is not there is null', () => {
   const wire = sent(toWireDevcontainer(devcontainer()));
   expect(Object.keys(wire as object).sort()).toEqual(
-    ['config_path', 'dirty', 'id', 'level', 'name', 'status', 'subagent_id', 'workspace_folder'].sort(),
+    [
+      ...['config_path', 'dirty', 'id', 'level', 'name', 'status', 'subagent_id', 'workspace_folder'],
+      ...['trusted', 'busy'],
+    ].sort(),
   );
   expect(wire).toMatchObject({ subagent_id: null });
 });

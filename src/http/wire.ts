@@ -1,34 +1,53 @@
 import type {
   AgentView,
   Devcontainer,
+  Finding,
+  Holder,
+  InputDifference,
   ListedContainer,
   ListResult,
   LogChunk,
   Operation,
   OperationReceipt,
+  RemovalPlan,
 } from '../agentcontainers/api.ts';
 import { rfc3339 } from '../clock/rfc3339.ts';
 import type {
   WireAgent,
   WireContainer,
   WireDevcontainer,
+  WireDifferences,
+  WireFinding,
+  WireHolder,
   WireList,
   WireLogChunk,
   WireOperation,
   WireReceipt,
+  WireRemovalPlan,
 } from './wire-schemas.ts';
 
 // Domain to wire. Every field is named, so that nothing new in the domain gets out unseen.
 
 export function toWireList(list: ListResult): WireList {
   return {
-    devcontainers: list.devcontainers.map(toWireDevcontainer),
+    devcontainers: list.devcontainers.map(toListedDevcontainer),
     containers: list.containers.map(toWireContainer),
     ...(list.warnings.length > 0 && { warnings: [...list.warnings] }),
   };
 }
 
+/** As it is answered alone: with who uses it, what it can do to the host and what of that was accepted. */
 export function toWireDevcontainer(entry: Devcontainer): WireDevcontainer {
+  const { verdict, trust } = entry;
+  return {
+    ...toListedDevcontainer(entry),
+    verdict: verdict && { ...toVerdict(verdict), findings: verdict.findings.map(toWireFinding) },
+    trust: trust && { hash: trust.hash, findings: trust.findings.map(toWireFinding), at: rfc3339(trust.at) },
+    holders: entry.holders?.map(toWireHolder),
+  };
+}
+
+function toListedDevcontainer(entry: Devcontainer): WireDevcontainer {
   return {
     id: entry.id,
     name: entry.name,
@@ -55,7 +74,22 @@ export function toWireDevcontainer(entry: Devcontainer): WireDevcontainer {
       output_tail: part.outputTail,
     })),
     operation_id: entry.operationId,
+    trusted: entry.trusted,
+    busy: (entry.holders?.length ?? 0) > 0,
+    verdict: entry.verdict && toVerdict(entry.verdict),
   };
+}
+
+function toVerdict({ hash, findings }: NonNullable<Devcontainer['verdict']>): { hash: string; finding_count: number } {
+  return { hash, finding_count: findings.length };
+}
+
+export function toWireFinding({ kind, detail, source }: Finding): WireFinding {
+  return { kind, detail, source };
+}
+
+export function toWireHolder({ id, kind, description, since }: Holder): WireHolder {
+  return { id, kind, description, since: rfc3339(since) };
 }
 
 export function toWireContainer(container: ListedContainer): WireContainer {
@@ -115,6 +149,11 @@ export function toWireOperation(operation: Operation): WireOperation {
     ended_at: operation.endedAt === undefined ? undefined : rfc3339(operation.endedAt),
     error: operation.error,
     log_offset: operation.logOffset,
+    steps: operation.steps.map(({ name, startedAt, endedAt }) => ({
+      name,
+      started_at: rfc3339(startedAt),
+      ended_at: endedAt === undefined ? undefined : rfc3339(endedAt),
+    })),
   };
 }
 
@@ -123,6 +162,26 @@ export function toWireReceipt(receipt: OperationReceipt, message: string): WireR
     message: receipt.started ? message : 'Nothing to do',
     operation_id: receipt.operation.id,
     devcontainer_id: receipt.operation.devcontainerId,
+  };
+}
+
+export function toWireRemovalPlan(plan: RemovalPlan): WireRemovalPlan {
+  return {
+    containers: [...plan.containers],
+    volumes: [...plan.volumes],
+    networks: [...plan.networks],
+    entry_goes: plan.entryGoes,
+  };
+}
+
+export function toWireDifferences(differences: readonly InputDifference[]): WireDifferences {
+  return {
+    differences: differences.map((one) => ({
+      input: one.input,
+      class: one.class,
+      before: one.before,
+      after: one.after,
+    })),
   };
 }
 
