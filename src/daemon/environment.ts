@@ -1,6 +1,13 @@
 const PREFIX = 'AGENTCONTAINERS_';
 /** Flags without a value: their variable holds yes or no. */
-const BOOLEAN = ['AGENTCONTAINERS_LOG_JSON'];
+const BOOLEAN = [
+  'AGENTCONTAINERS_LOG_JSON',
+  'AGENTCONTAINERS_DISCOVERY',
+  'AGENTCONTAINERS_NO_DISCOVERY',
+  'AGENTCONTAINERS_AUTOSTART',
+];
+/** Of a flag that is on by default: the one that switches it off. */
+const OPPOSITES: ReadonlyMap<string, string> = new Map([['AGENTCONTAINERS_DISCOVERY', 'AGENTCONTAINERS_NO_DISCOVERY']]);
 const FALSE = new Set(['0', 'false', 'no', 'off']);
 
 /**
@@ -11,6 +18,9 @@ export function normalizeEnvironment(env: NodeJS.ProcessEnv): void {
   for (const name of Object.keys(env)) {
     if (!name.startsWith(PREFIX)) continue;
     const value = env[name]?.trim() ?? '';
-    if (value === '' || (BOOLEAN.includes(name) && FALSE.has(value.toLowerCase()))) delete env[name];
+    const isOff = BOOLEAN.includes(name) && FALSE.has(value.toLowerCase());
+    if (value === '' || isOff) delete env[name];
+    const opposite = OPPOSITES.get(name);
+    if (isOff && opposite !== undefined) env[opposite] = '1';
   }
 }

@@ -1,7 +1,15 @@
 import { type ErrorCode, isAgentContainersError } from '../errors.ts';
 
 /** What the process ends with. `exec` passes the command's own code on instead: 126, 127 and 128+n keep their meaning. */
-export const EXIT = { ok: 0, failed: 1, usage: 2, notFound: 3, conflict: 4, engineUnreachable: 5 } as const;
+export const EXIT = {
+  ok: 0,
+  failed: 1,
+  usage: 2,
+  notFound: 3,
+  conflict: 4,
+  engineUnreachable: 5,
+  interrupted: 130,
+} as const;
 
 const BY_CODE: Partial<Record<ErrorCode, number>> = {
   'invalid-request': EXIT.usage,
@@ -16,6 +24,9 @@ const BY_CODE: Partial<Record<ErrorCode, number>> = {
   'devcontainer-transitioning': EXIT.conflict,
   'recreation-in-progress': EXIT.conflict,
   'devcontainer-busy': EXIT.conflict,
+  // Somebody has to look at it first.
+  'devcontainer-not-trusted': EXIT.conflict,
+  'verdict-changed': EXIT.conflict,
   'devcontainer-not-adopted': EXIT.conflict,
   'devcontainer-not-running': EXIT.conflict,
   'devcontainer-ambiguous': EXIT.conflict,

@@ -1,4 +1,5 @@
 import { afterEach, expect, test, vi } from 'vitest';
+import { withVolumesValue } from './declare-lifecycle-commands.ts';
 import { runProgram } from './program.ts';
 
 afterEach(() => {
@@ -42,4 +43,61 @@ test('what exec does with standard input, and which pages need the token, is in 
   const help = (await run('serve', '--help')).text.replaceAll(/\s+/g, ' ');
   expect(help).toMatch(/--debug-address .*bearer token/);
   expect(help).toMatch(/--metrics-address .*no token/);
+});
+
+test.each([
+  [
+    ['rm', '--volumes', 'project'],
+    ['rm', '--volumes=anonymous', 'project'],
+  ],
+  [
+    ['rm', 'project', '--volumes'],
+    ['rm', 'project', '--volumes=anonymous'],
+  ],
+  [
+    ['rm', '--volumes', '--dry-run', 'project'],
+    ['rm', '--volumes=anonymous', '--dry-run', 'project'],
+  ],
+  [
+    ['rm', '--volumes', 'named', 'project'],
+    ['rm', '--volumes', 'named', 'project'],
+  ],
+  [
+    ['rm', '--volumes=none', 'project'],
+    ['rm', '--volumes=none', 'project'],
+  ],
+  [
+    ['exec', 'x', '--', 'docker', 'rm', '--volumes', 'y'],
+    ['exec', 'x', '--', 'docker', 'rm', '--volumes', 'y'],
+  ],
+])('%j is read as %j, so that a name is not taken for the kind of volumes', (args, expected) => {
+  expect(withVolumesValue(args)).toEqual(expected);
+});
+
+// Code 1: there is no daemon to talk to, so the command line was understood.
+const NOWHERE = ['--state-dir', '/nonexistent/agentcontainers'];
+test.each([
+  [['rm', '--volumes', 'x'], 1],
+  [['rm', '--volumes', 'named', 'x', '--dry-run'], 1],
+  [['rm', '--volumes=all', 'x'], 2],
+  [['rerun-hook', 'x', 'postCreateCommand'], 1],
+  [['rerun-hook', 'x', 'initializeCommand'], 2],
+  [['rerun-hook', 'x'], 2],
+  [['trust', 'x', '--yes'], 1],
+  [['trust', 'x', '--revoke', '--hash', 'h'], 1],
+  [['trust', 'x', '--yes', '--revoke'], 2],
+  [['recreate', '--force', 'x'], 1],
+  [['stop', '--force', 'x'], 2],
+  [['diff', 'x'], 1],
+  [['operation', '-f', 'x'], 1],
+])('%j ends with %i', async (args, expected) => {
+  expect((await run(...args, ...NOWHERE)).code).toBe(expected);
+});
+
+test('help says what is done to this machine, and what the classes of a difference mean', async () => {
+  const help = async (name: string) => (await run(name, '--help')).text.replaceAll(/\s+/g, ' ');
+  expect(await help('up')).toMatch(/--trust .*what it can do to this machine/);
+  expect(await help('trust')).toMatch(/exit code is 4/);
+  expect(await help('diff')).toMatch(/recreate, a new container; rerun-hook, only the command again/);
+  expect(await help('rm')).toMatch(/--dry-run/);
 });

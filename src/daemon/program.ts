@@ -1,18 +1,11 @@
-import { Command, CommanderError, Option } from 'commander';
+import { Command, CommanderError } from 'commander';
 import type { CommandContext, LocationFlags } from './commands/context.ts';
-import {
-  addEngineOptions,
-  addLocationOptions,
-  addServeOptions,
-  appendEnvironment,
-  type ServeFlags,
-  usage,
-} from './serve-options.ts';
+import { declareLifecycleCommands, withVolumesValue } from './declare-lifecycle-commands.ts';
+import { declareQueryCommands } from './declare-query-commands.ts';
+import { type Declaring, examples, type Run } from './declaring.ts';
+import { addLocationOptions, addServeOptions, type ServeFlags } from './serve-options.ts';
 
 // Only what parsing needs is imported here; each command brings its own code when it runs, so that help is instant.
-
-const examples = (...lines: string[]): string =>
-  `\nExamples:\n${lines.map((line) => `  $ agentcontainers ${line}`).join('\n')}\n`;
 
 /** Runs one command line (without node and script) and resolves with the exit code. */
 export async function runProgram(args: readonly string[]): Promise<number> {
@@ -41,7 +34,8 @@ export async function runProgram(args: readonly string[]): Promise<number> {
 
   const program = createProgram(run, json);
   try {
-    await program.parseAsync(args[0] === '--version' || args[0] === '-V' ? ['version'] : args, { from: 'user' });
+    const isVersion = args[0] === '--version' || args[0] === '-V';
+    await program.parseAsync(isVersion ? ['version'] : withVolumesValue(args), { from: 'user' });
     return exitCode;
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
@@ -53,10 +47,6 @@ export async function runProgram(args: readonly string[]): Promise<number> {
     return 2;
   }
 }
-
-type Run = <T extends LocationFlags, A extends unknown[]>(
-  work: (context: CommandContext, flags: T, ...rest: A) => Promise<number>,
-) => (...values: unknown[]) => Promise<void>;
 
 function createProgram(run: Run, json: boolean): Command {
   const program = new Command('agentcontainers')
@@ -71,19 +61,21 @@ function createProgram(run: Run, json: boolean): Command {
       'after',
       `${examples('up ~/project', 'list', 'exec project -- npm test', 'logs -f project')}
 A dev container is named by its name, its id or a unique beginning of it, or its folder.
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 conflict or ambiguous, 5 engine not reachable;
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 conflict, ambiguous, busy or not trusted,
+5 engine not reachable, 130 not waited for any more (Ctrl-C);
 exec passes on the code of its command (126 not executable, 127 not found, 128+n ended by signal n).`,
     );
 
   const command = (usage: string, description: string, help: string): Command =>
     addLocationOptions(program.command(usage))
       .description(description)
-      .option('--json', 'answer in JSON; errors too, as {"error":{"code","message","detail"}} on stdout')
+      .option('--json', 'answer in JSON; errors too, as {"error":{"code","message","detail","next"}} on stdout')
       .addHelpText('after', help);
-  const long = (made: Command): Command =>
-    made
+  const longCommand = (usage: string, description: string, help: string): Command =>
+    command(usage, description, help)
       .option('--no-wait', 'return as soon as the daemon has accepted it')
       .option('--verbose', 'show every line of the log while waiting');
+  const declaring: Declaring = { run, command, longCommand };
 
   addServeOptions(program.command('serve [roots...]'))
     .description(
@@ -102,120 +94,9 @@ SIGTERM or Ctrl-C ends it within 10 s; a second one ends it at once.`,
       ),
     );
 
-  command(
-    'list',
-    'list the dev containers that the daemon knows',
-    examples('list', 'list --json | jq -r ".devcontainers[].name"', 'list --label team=web'),
-  )
-    .alias('ls')
-    .addOption(
-      new Option('--label <k=v>', 'only those whose container has this label; repeatable')
-        .argParser((text: string, before: string[]) => [...before, text])
-        .default([], 'any'),
-    )
-    .action(
-      run<LocationFlags & { label: string[] }, []>(async (context, flags) =>
-        (await import('./commands/list.ts')).list(context, flags),
-      ),
-    );
-
-  long(
-    command(
-      'up <folder|name>',
-      'bring the dev container of a folder up, with its sub-agent; starts a daemon if there is none',
-      examples('up .', 'up ~/project --config .devcontainer/gpu/devcontainer.json', 'up project'),
-    ),
-  )
-    .option('--config <path>', 'which devcontainer.json, when the folder has several')
-    .action(
-      run<LocationFlags & { config?: string; wait: boolean; verbose?: boolean }, [string]>(
-        async (context, flags, name) => (await import('./commands/up.ts')).up(context, flags, name),
-      ),
-    );
-
-  const lifecycle = {
-    recreate: ['make its container anew from the configuration as it is now', 'recreate project'],
-    start: ['start its container, or make one if there is none', 'start project'],
-    stop: ['stop its container and sub-agent; nothing is removed', 'stop project'],
-    restart: ['stop and start its container', 'restart project'],
-  } as const;
-  for (const [action, [description, example]] of Object.entries(lifecycle)) {
-    long(command(`${action} <name>`, description, examples(example, `${action} --no-wait .`))).action(
-      run<LocationFlags & { wait: boolean; verbose?: boolean }, [string]>(async (context, flags, name) =>
-        (await import('./commands/lifecycle.ts')).lifecycle(context, flags, action as keyof typeof lifecycle, name),
-      ),
-    );
-  }
-
-  command(
-    'rm <name>',
-    'stop and remove its container and sub-agent; the folder is left alone',
-    examples('rm project', 'rm --volumes project'),
-  )
-    .option('--volumes', 'remove its anonymous volumes too')
-    .action(
-      run<LocationFlags & { volumes?: boolean }, [string]>(async (context, flags, name) =>
-        (await import('./commands/remove.ts')).remove(context, flags, name),
-      ),
-    );
-
-  command('logs <name>', 'print its build and lifecycle log', examples('logs project', 'logs -f project'))
-    .option('-f, --follow', 'go on with what is written later')
-    .action(
-      run<LocationFlags & { follow?: boolean }, [string]>(async (context, flags, name) =>
-        (await import('./commands/logs.ts')).logs(context, flags, name),
-      ),
-    );
-
-  command(
-    'exec <name> <command...>',
-    'run a command in its container; its output and exit code are passed on',
-    `${examples('exec project -- npm test', 'exec -e CI=1 -w /tmp project -- env', 'exec project -- cat < notes.txt', 'tar -c . | agentcontainers exec -i project -- tar -t')}
-Standard input is passed on, all of it at once, when it is a file (cat < notes.txt), and with -i whatever it is; without
--i a pipe is not read, since it may never end. With the command it may take 1 MiB; bytes that are not UTF-8 take a third
-more.`,
-  )
-    .passThroughOptions()
-    .option('-u, --user <name>', 'run as this user instead of the remote user')
-    .option('-w, --workdir <path>', 'run in this folder of the container')
-    .addOption(
-      new Option('-e, --env <k=v>', 'set a variable; repeatable')
-        .argParser(usage(appendEnvironment))
-        .default({}, 'none'),
-    )
-    .option('-i, --stdin', 'pass standard input on to its end, also when it is a pipe')
-    .option('--no-stdin', 'do not read standard input, also when it is a file')
-    .option('--timeout <duration>', 'give up after this time, such as 30s')
-    .action(
-      run<LocationFlags & ExecFlags, [string, string[]]>(async (context, flags, name, argv) =>
-        (await import('./commands/exec.ts')).exec(context, flags, name, argv),
-      ),
-    );
-
-  addEngineOptions(
-    command(
-      'doctor',
-      'check the engine, the dev container CLI and this machine, and say what to do',
-      `${examples('doctor', 'doctor --json')}
-The engine of the daemon that runs is checked first, then the one that these options, or else a search, lead to.`,
-    ),
-  ).action(
-    run<LocationFlags & { dockerHost?: string; dockerContext?: string }, []>(async (context, flags) =>
-      (await import('./commands/doctor.ts')).doctor(context, flags),
-    ),
-  );
-
-  command('version', 'print the version', examples('version', 'version --json')).action(
-    run<LocationFlags, []>(async (context) => (await import('./commands/version.ts')).version(context)),
-  );
+  program.commandsGroup('Dev containers:');
+  declareLifecycleCommands(declaring);
+  program.commandsGroup('Looking and working:');
+  declareQueryCommands(declaring);
   return program;
-}
-
-export interface ExecFlags {
-  readonly user?: string;
-  readonly workdir?: string;
-  readonly env: Readonly<Record<string, string>>;
-  /** Undefined: only when it is a file. */
-  readonly stdin?: boolean;
-  readonly timeout?: string;
 }

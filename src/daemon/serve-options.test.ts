@@ -20,6 +20,8 @@ test('defaults', () => {
     updateInterval: 10_000,
     adopt: 'roots',
     label: [],
+    discovery: true,
+    autostart: false,
     subAgentEnv: {},
     logLevel: 'info',
     allowRemote: [],
@@ -94,6 +96,33 @@ describe('a flag goes before the variable of a flag that excludes it', () => {
   ])('%j with %j', (args, env, expected) => {
     const { subAgent, subAgentCommand } = parse(args, env);
     expect({ subAgent, subAgentCommand }).toEqual({ subAgent: undefined, subAgentCommand: undefined, ...expected });
+  });
+});
+
+describe('discovery is on unless it is switched off, and starting by itself off unless it is switched on', () => {
+  test.each<[string[], Record<string, string>, boolean]>([
+    [[], {}, true],
+    [['--no-discovery'], {}, false],
+    [['--discovery'], { AGENTCONTAINERS_NO_DISCOVERY: '1' }, true],
+    [['--no-discovery'], { AGENTCONTAINERS_DISCOVERY: '1' }, false],
+    [[], { AGENTCONTAINERS_DISCOVERY: 'yes' }, true],
+    [[], { AGENTCONTAINERS_DISCOVERY: 'no' }, false],
+    [[], { AGENTCONTAINERS_NO_DISCOVERY: '1' }, false],
+    [[], { AGENTCONTAINERS_NO_DISCOVERY: '0' }, true],
+    [[], { AGENTCONTAINERS_DISCOVERY: '' }, true],
+  ])('%j with %j', (args, env, expected) => {
+    const normalized: NodeJS.ProcessEnv = { ...env };
+    normalizeEnvironment(normalized);
+    expect(parse(args, normalized as Record<string, string>).discovery).toBe(expected);
+  });
+  test.each<[string[], Record<string, string>, boolean]>([
+    [['--autostart'], {}, true],
+    [[], { AGENTCONTAINERS_AUTOSTART: '1' }, true],
+    [[], { AGENTCONTAINERS_AUTOSTART: 'false' }, false],
+  ])('%j with %j', (args, env, expected) => {
+    const normalized: NodeJS.ProcessEnv = { ...env };
+    normalizeEnvironment(normalized);
+    expect(parse(args, normalized as Record<string, string>).autostart).toBe(expected);
   });
 });
 

@@ -15,6 +15,10 @@ export interface ServeFlags {
   readonly updateInterval: number;
   readonly adopt: AdoptChoice;
   readonly label: readonly string[];
+  /** Look for configurations below the roots. */
+  readonly discovery: boolean;
+  /** Start what asks for it. */
+  readonly autostart: boolean;
   readonly subAgent?: string;
   readonly subAgentUrl?: string;
   readonly subAgentEnv: Readonly<Record<string, string>>;
@@ -111,6 +115,14 @@ export function addServeOptions(command: Command): Command {
         'only containers with this label; repeatable (variable: one a line)',
         appendLabels,
       ).default([], 'any'),
+    )
+    .addOption(option('--discovery', 'list what is found below the roots, also without a container').default(true))
+    .addOption(option('--no-discovery', 'list only what has a container or was brought up here'))
+    .addOption(
+      option('--autostart', 'start what says autoStart in its customizations, if that was accepted').default(
+        false,
+        'off',
+      ),
     )
     .addOption(option('--sub-agent-url <url>', 'remote control plane for sub-agents (default: built in)', parseUrl))
     .addOption(

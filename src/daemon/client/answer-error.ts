@@ -1,4 +1,6 @@
 import { AgentContainersError, ERROR_FAMILIES, type ErrorCode } from '../../errors.ts';
+import type { WireFinding, WireHolder } from '../../http/wire-schemas.ts';
+import type { RefusalDetails } from '../output/refusal-lines.ts';
 
 /** For answers without a code, such as those of something that stands between. */
 const BY_STATUS: Readonly<Record<number, ErrorCode>> = {
@@ -27,8 +29,28 @@ export function answerError(status: number, body: unknown): AgentContainersError
   ];
   const detail = details.filter((line) => line !== undefined).join(' ');
   return new AgentContainersError(code, message, {
-    details: { status, ...(detail === '' ? {} : { detail }) },
+    details: { status, ...(detail === '' ? {} : { detail }), ...refusalOf(fields) },
   });
+}
+
+/** What programs and tables are made of. Only what has the right form: something that stands between may have answered. */
+function refusalOf(fields: Readonly<Record<string, unknown>>): RefusalDetails {
+  const findings = itemsOf<WireFinding>(fields['findings'], 'kind', 'detail', 'source');
+  const hash = textOf(fields['hash']);
+  const holders = itemsOf<WireHolder>(fields['holders'], 'kind', 'description', 'since');
+  return {
+    ...(findings === undefined ? {} : { findings }),
+    ...(hash === undefined ? {} : { hash }),
+    ...(holders === undefined ? {} : { holders }),
+  };
+}
+
+/** `undefined` when one of them has not these texts: some of the findings must not look like all of them. */
+function itemsOf<T>(value: unknown, ...names: string[]): readonly T[] | undefined {
+  if (!Array.isArray(value)) return undefined;
+  const isWhole = (item: unknown): boolean =>
+    typeof item === 'object' && item !== null && names.every((name) => typeof (item as never)[name] === 'string');
+  return value.every(isWhole) ? (value as readonly T[]) : undefined;
 }
 
 function validations(value: unknown): string[] {

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { exitCodeOf } from '../exit-codes.ts';
 import { createDaemonClient } from './client.ts';
@@ -71,6 +72,24 @@ test('validations and configurations to choose from are part of the detail', asy
   );
   await expect(createDaemonClient(socket).stream({ method: 'GET', path: '/' })).rejects.toMatchObject({
     details: { detail: 'a: is wrong. Choose one with --config: /w/a.json, /w/b.json' },
+  });
+});
+
+const FINDING = { kind: 'mount', detail: '/', source: 'devcontainer.json' };
+const HOLDER = { id: 'h', kind: 'exec', description: 'npm', since: '2025-01-31T12:00:00.000Z' };
+test.each([
+  ['findings and their hash', { findings: [FINDING], hash: 'h' }, { findings: [FINDING], hash: 'h' }],
+  ['holders', { holders: [HOLDER] }, { holders: [HOLDER] }],
+  ['findings one of which is none', { findings: [FINDING, { kind: 'mount' }] }, {}],
+  ['what is none of it', { findings: 'x', hash: 7, holders: [null] }, {}],
+])('%s of a refusal are kept as they are', async (_name, fields, expected) => {
+  await serve(answer(403, { message: 'Devcontainer is not trusted', code: 'devcontainer-not-trusted', ...fields }));
+  const client = createDaemonClient(socket);
+  await expect(client.send({ method: 'POST', path: '/' })).rejects.toMatchObject({
+    code: 'devcontainer-not-trusted',
+    details: expect.toSatisfy((details: object) =>
+      isDeepStrictEqual({ ...details }, { status: 403, ...expected }),
+    ) as unknown,
   });
 });
 

@@ -10,6 +10,8 @@ const entry = (id: string, name: string, folder: string, config?: string): WireD
   dirty: false,
   subagent_id: null,
   level: 'adopted',
+  trusted: true,
+  busy: false,
   ...(config === undefined ? {} : { config_path: config }),
 });
 const ENTRIES = [

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import type { WireDevcontainer } from '../../http/wire-schemas.ts';
 import { createDaemonClient, type DaemonClient } from '../client/client.ts';
 import { resolveName } from '../client/resolve-name.ts';
+import { canAsk, confirm } from '../output/confirm.ts';
 import { createOutput, type Output } from '../output/output.ts';
 import { defaultStateDirectory, type StateDirectory, stateDirectoryAt } from '../state/state-directory.ts';
 
@@ -18,6 +19,8 @@ export interface CommandContext {
   readonly output: Output;
   readonly directory: StateDirectory;
   readonly client: DaemonClient;
+  /** Asks the person a question, whose answer is no unless it is a clear yes; `undefined` when nobody can be asked. */
+  readonly confirm: ((question: string) => Promise<boolean>) | undefined;
 }
 
 export function createContext(flags: LocationFlags): CommandContext {
@@ -26,6 +29,7 @@ export function createContext(flags: LocationFlags): CommandContext {
     output: createOutput({ json: flags.json === true }),
     directory,
     client: createDaemonClient(directory.socket),
+    confirm: flags.json !== true && canAsk() ? (question) => confirm(question) : undefined,
   };
 }
 

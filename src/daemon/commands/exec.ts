@@ -8,8 +8,16 @@ import { connectionError } from '../client/client.ts';
 import { readLines } from '../client/server-sent-events.ts';
 import { parseDuration } from '../duration.ts';
 import { EXIT } from '../exit-codes.ts';
-import type { ExecFlags } from '../program.ts';
 import { type CommandContext, devcontainerPath, findDevcontainer, type LocationFlags } from './context.ts';
+
+export interface ExecFlags {
+  readonly user?: string;
+  readonly workdir?: string;
+  readonly env: Readonly<Record<string, string>>;
+  /** Undefined: only when it is a file. */
+  readonly stdin?: boolean;
+  readonly timeout?: string;
+}
 
 /** Runs the command, passes its output on byte by byte and returns its exit code. */
 export async function exec(

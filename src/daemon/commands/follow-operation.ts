@@ -1,51 +1,73 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { WireDevcontainer, WireOperation, WireReceipt } from '../../http/wire-schemas.ts';
+import { isAgentContainersError } from '../../errors.ts';
+import type { WireDevcontainer, WireOperation } from '../../http/wire-schemas.ts';
 import type { DaemonClient } from '../client/client.ts';
 import type { Output } from '../output/output.ts';
-import { plainLines, plainText } from '../output/plain-text.ts';
-import { createProgress, type Progress } from '../output/progress.ts';
+import { plainLines } from '../output/plain-text.ts';
+import { createProgress, type Progress, type ProgressStep } from '../output/progress.ts';
 import { devcontainerPath } from './context.ts';
-import { followLog } from './logs.ts';
+import { followLog, readLogTail } from './logs.ts';
 
 const POLL_MS = 250;
 /** How long the sub-agent may take after the container runs before the command returns without it. */
 const AGENT_WAIT_MS = 20_000;
+/** How long a daemon may be away, for a restart, before the command gives up. */
+const AWAY_MS = 15_000;
 
 export interface FollowOptions {
   readonly title: string;
   readonly verbose: boolean;
   /** Also wait until the sub-agent has come up or failed. */
   readonly agent: boolean;
+  /** Ends the following, not the operation. */
+  readonly signal: AbortSignal;
 }
 
 export interface Followed {
   readonly operation: WireOperation;
-  readonly devcontainer: WireDevcontainer;
+  /** Absent when it is not there any more: the operation has removed it. */
+  readonly devcontainer?: WireDevcontainer | undefined;
+  /** The last lines that the operation wrote, when it failed. */
+  readonly tail: readonly string[];
 }
 
-/** Shows the operation's steps and log until it has ended. It goes on in the daemon when this is interrupted. */
+/**
+ * Shows the operation's steps and log until it has ended; it goes on in the daemon in any case, and a daemon that is
+ * restarted meanwhile knows how it went. Resolves with `undefined` when `signal` aborted.
+ */
 export async function followOperation(
-  client: DaemonClient,
+  daemon: DaemonClient,
   output: Output,
-  receipt: WireReceipt,
+  receipt: { readonly operation_id: string; readonly devcontainer_id: string },
   options: FollowOptions,
-): Promise<Followed> {
+): Promise<Followed | undefined> {
+  const { signal, verbose } = options;
+  const client = until(daemon, signal);
   const progress = createProgress(output, options.title);
   const reading = new AbortController();
-  let log = Promise.resolve();
+  let log: Promise<number> | undefined;
   try {
-    let operation = await getOperation(client, receipt.operation_id);
-    if (operation.status === 'running' || options.verbose) {
-      log = showLog(client, output, progress, operation, options.verbose, reading.signal);
+    const get = (): Promise<WireOperation> => getOperationPatiently(client, receipt.operation_id, signal, progress);
+    let operation = await get();
+    const show = verbose
+      ? (text: string): void => output.note(text.trimEnd())
+      : (text: string): void => progress.text(text);
+    if (operation.status === 'running') log = showLog(client, operation, show, reading.signal);
+    for (let first = true; operation.status === 'running'; first = false) {
+      showSteps(progress, operation, first);
+      await delay(POLL_MS, undefined, { signal });
+      operation = await get();
     }
-    while (operation.status === 'running') {
-      progress.phase(operation.phase);
-      await delay(POLL_MS);
-      operation = await getOperation(client, receipt.operation_id);
-    }
-    let devcontainer = await getDevcontainer(client, receipt.devcontainer_id);
-    if (options.agent) devcontainer = await waitForAgent(client, progress, devcontainer);
-    return { operation, devcontainer };
+    showSteps(progress, operation, false);
+    if (verbose) await showRest(client, operation, log, reading, show);
+    let devcontainer = await findDevcontainerById(client, receipt.devcontainer_id);
+    if (options.agent && devcontainer) devcontainer = await waitForAgent(client, progress, devcontainer, signal);
+    const isTold =
+      operation.status !== 'failed' || (devcontainer?.degraded ?? []).some((part) => part.output_tail !== '');
+    return { operation, devcontainer, tail: isTold ? [] : await readLogTail(client, operation) };
+  } catch (error) {
+    if (signal.aborted) return undefined;
+    throw error;
   } finally {
     reading.abort();
     await log;
@@ -53,22 +75,67 @@ export async function followOperation(
   }
 }
 
+/** Every request ends when `signal` aborts, also one that is never answered. */
+function until(client: DaemonClient, signal: AbortSignal): DaemonClient {
+  const both = (own: AbortSignal | undefined): AbortSignal => (own ? AbortSignal.any([own, signal]) : signal);
+  return {
+    ...client,
+    send: (request) => client.send({ ...request, signal: both(request.signal) }),
+    stream: (request) => client.stream({ ...request, signal: both(request.signal) }),
+  };
+}
+
+function showSteps(progress: Progress, { steps, status, phase }: WireOperation, isFirst: boolean): void {
+  progress.steps(steps.map(toProgressStep), status === 'failed');
+  // What comes before the first step is over in a moment, mostly.
+  if (steps.length === 0 && !isFirst && status === 'running') progress.phase(phase);
+}
+
+export function toProgressStep({ name, started_at, ended_at }: WireOperation['steps'][number]): ProgressStep {
+  return {
+    name,
+    startedAt: Date.parse(started_at),
+    endedAt: ended_at === undefined ? undefined : Date.parse(ended_at),
+  };
+}
+
+/** Resolves with the offset up to which the log was shown. It is only shown along the way, so nothing fails here. */
 async function showLog(
   client: DaemonClient,
-  output: Output,
-  progress: Progress,
-  operation: WireOperation,
-  verbose: boolean,
+  { devcontainer_id: id, log_offset: begin }: WireOperation,
+  show: (text: string) => void,
   signal: AbortSignal,
-): Promise<void> {
-  try {
-    const chunks = followLog(client, operation.devcontainer_id, { offset: operation.log_offset, follow: true, signal });
-    for await (const { text } of chunks) {
-      if (verbose) output.note(plainLines(text).trimEnd());
-      else progress.text(text);
+): Promise<number> {
+  let offset = begin;
+  while (!signal.aborted) {
+    try {
+      for await (const chunk of followLog(client, id, { offset, follow: true, signal })) {
+        show(plainLines(chunk.text));
+        offset = chunk.offset + Buffer.byteLength(chunk.text);
+      }
+    } catch {
+      // The daemon is away, or the log: on from here when they are back.
     }
+    await delay(POLL_MS, undefined, { signal }).catch(() => {});
+  }
+  return offset;
+}
+
+/** What was written between the last look and the end. */
+async function showRest(
+  client: DaemonClient,
+  operation: WireOperation,
+  log: Promise<number> | undefined,
+  reading: AbortController,
+  show: (text: string) => void,
+): Promise<void> {
+  reading.abort();
+  const offset = (await log) ?? operation.log_offset;
+  try {
+    const rest = followLog(client, operation.devcontainer_id, { offset, follow: false });
+    for await (const { text } of rest) show(plainLines(text));
   } catch {
-    // The log is only shown along the way: the operation itself says how it went.
+    // As above; the log of a devcontainer that was removed is gone.
   }
 }
 
@@ -76,6 +143,7 @@ async function waitForAgent(
   client: DaemonClient,
   progress: Progress,
   first: WireDevcontainer,
+  signal: AbortSignal,
 ): Promise<WireDevcontainer> {
   const until = Date.now() + AGENT_WAIT_MS;
   let entry = first;
@@ -84,7 +152,7 @@ async function waitForAgent(
     (entry.status === 'running' && (entry.agent === undefined || entry.agent.status === 'starting'));
   while (pending() && Date.now() < until) {
     progress.phase('sub-agent');
-    await delay(POLL_MS);
+    await delay(POLL_MS, undefined, { signal });
     entry = await getDevcontainer(client, first.id);
     // An entry that runs without an agent for a while has none to wait for: it is ignored, or only seen.
     if (entry.agent === undefined && Date.now() > until - AGENT_WAIT_MS + 3_000) break;
@@ -92,7 +160,26 @@ async function waitForAgent(
   return entry;
 }
 
-async function getOperation(client: DaemonClient, id: string): Promise<WireOperation> {
+async function getOperationPatiently(
+  client: DaemonClient,
+  id: string,
+  signal: AbortSignal,
+  progress: Progress,
+): Promise<WireOperation> {
+  const until = Date.now() + AWAY_MS;
+  for (;;) {
+    try {
+      return await getOperation(client, id);
+    } catch (error) {
+      const isAway = isAgentContainersError(error, 'daemon-unreachable', 'api-closed');
+      if (!isAway || Date.now() > until) throw error;
+      progress.text('the daemon does not answer');
+      await delay(POLL_MS, undefined, { signal });
+    }
+  }
+}
+
+export async function getOperation(client: DaemonClient, id: string): Promise<WireOperation> {
   return (await client.send({ method: 'GET', path: `/operations/${encodeURIComponent(id)}` })).body as WireOperation;
 }
 
@@ -100,37 +187,11 @@ export async function getDevcontainer(client: DaemonClient, id: string): Promise
   return (await client.send({ method: 'GET', path: devcontainerPath(id) })).body as WireDevcontainer;
 }
 
-/**
- * The last words on an operation: how it went and what to do next. Returns the exit code: 1 also when the operation
- * succeeded but the entry shows an error, such as a hook that failed after the container was up.
- */
-export function concludeOperation(output: Output, { operation, devcontainer }: Followed): number {
-  const name = plainText(devcontainer.name);
-  const error = outcomeError(operation, devcontainer);
-  output.result({ operation, devcontainer, ...(error === undefined ? {} : { error: { message: error } }) });
-  if (error !== undefined) {
-    output.note(`${output.errorColors.red('error:')} ${operation.kind} of ${name}: ${plainText(error)}`);
-    for (const part of devcontainer.degraded ?? []) {
-      for (const line of plainLines(part.output_tail).trimEnd().split('\n')) output.note(`       ${line}`);
-    }
-    output.note(`       See all of it with \`agentcontainers logs ${name}\`.`);
+export async function findDevcontainerById(client: DaemonClient, id: string): Promise<WireDevcontainer | undefined> {
+  try {
+    return await getDevcontainer(client, id);
+  } catch (error) {
+    if (isAgentContainersError(error, 'devcontainer-not-found')) return undefined;
+    throw error;
   }
-  if (devcontainer.status === 'running') {
-    output.line(`${name} is running${agentText(devcontainer)}. Next: agentcontainers exec ${name} -- <command>`);
-  } else if (error === undefined) {
-    const next = devcontainer.status === 'stopped' ? 'start' : 'logs';
-    output.line(`${name} is ${devcontainer.status}. Next: agentcontainers ${next} ${name}`);
-  }
-  return error === undefined ? 0 : 1;
-}
-
-function outcomeError(operation: WireOperation, devcontainer: WireDevcontainer): string | undefined {
-  if (operation.status === 'succeeded') return operation.kind === 'stop' ? undefined : devcontainer.error;
-  return operation.error ?? devcontainer.error ?? `it ended as ${operation.status}`;
-}
-
-function agentText({ agent }: WireDevcontainer): string {
-  if (agent === undefined) return ', without a sub-agent';
-  const reason = agent.status === 'running' || agent.reason === undefined ? '' : ` (${plainText(agent.reason)})`;
-  return `, sub-agent ${agent.status}${reason}`;
 }

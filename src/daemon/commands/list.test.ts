@@ -13,6 +13,8 @@ const ENTRY = {
   status: 'running',
   dirty: false,
   level: 'adopted',
+  trusted: true,
+  busy: false,
 };
 
 async function listing(...devcontainers: object[]) {
@@ -49,4 +51,33 @@ test('what is only seen is named, with the way to adopt it', async () => {
 test('without dev containers the next step is said', async () => {
   const { code, lines } = await listing();
   expect([code, lines]).toEqual([0, ['No dev containers. Bring one up with `agentcontainers up <folder>`.']]);
+});
+
+test.each([
+  [{}, '-'],
+  [{ dirty: true }, 'dirty'],
+  [{ busy: true }, 'busy'],
+  [{ trusted: false, verdict: { hash: 'h', finding_count: 1 } }, 'untrusted'],
+  // Not read yet, or never, as of one that is only seen.
+  [{ trusted: false }, '-'],
+  [{ config_error: { message: 'x', line: 4, column: 12 } }, 'config error 4:12'],
+  [
+    {
+      dirty: true,
+      busy: true,
+      trusted: false,
+      verdict: { hash: 'h', finding_count: 1 },
+      config_error: { message: 'x', line: 1, column: 1 },
+    },
+    'dirty, untrusted, config error 1:1, busy',
+  ],
+])('what needs attention in %j is shown as "%s"', async (part, expected) => {
+  const { lines } = await listing({ ...ENTRY, ...part });
+  expect(lines[0]).toMatch(/^NAME +STATUS +ATTENTION +AGENT +CONTAINER +FOLDER$/);
+  expect(lines[1]?.split(/ {2,}/).slice(1, 3)).toEqual(['running', expected]);
+});
+
+test('an untrusted one comes with the next step', async () => {
+  const { notes } = await listing(ENTRY, { ...ENTRY, trusted: false, verdict: { hash: 'h', finding_count: 2 } });
+  expect(notes).toEqual(['Look at what an untrusted one can do: agentcontainers trust app']);
 });

@@ -7,7 +7,7 @@ import type { CommandContext, LocationFlags } from './context.ts';
 const COLUMNS: readonly TableColumn[] = [
   { title: 'NAME', shrink: 1, minWidth: 12 },
   { title: 'STATUS' },
-  { title: 'DIRTY' },
+  { title: 'ATTENTION' },
   { title: 'AGENT' },
   { title: 'CONTAINER', shrink: 3, minWidth: 12 },
   { title: 'FOLDER', shrink: 2, minWidth: 16 },
@@ -37,6 +37,10 @@ function printList(output: Output, { devcontainers, warnings }: WireList): void 
       }
     }
     const seen = devcontainers.filter(({ level }) => level === 'seen').map(({ name }) => plainText(name));
+    const untrusted = devcontainers.filter(({ trusted, verdict }) => verdict !== undefined && !trusted);
+    if (untrusted[0] !== undefined) {
+      output.note(`Look at what an untrusted one can do: agentcontainers trust ${plainText(untrusted[0].name)}`);
+    }
     if (seen.length > 0) {
       output.note(
         `Only listed, since they lie under no root: ${seen.join(', ')}. Adopt one: agentcontainers up <folder>`,
@@ -53,15 +57,27 @@ function troublesOf({ error, config_error: config, config_path: path }: WireDevc
   ];
 }
 
+/** What a person may want to look at, in a word each. */
+function attentionOf({ dirty, trusted, verdict, busy, config_error: config }: WireDevcontainer): string {
+  return [
+    ...(dirty ? ['dirty'] : []),
+    // Before its configuration was read there is nothing to be trusted.
+    ...(verdict !== undefined && !trusted ? ['untrusted'] : []),
+    ...(config === undefined ? [] : [`config error ${config.line}:${config.column}`]),
+    ...(busy ? ['busy'] : []),
+  ].join(', ');
+}
+
 function devcontainerRow(entry: WireDevcontainer, output: Output): (string | TableCell)[] {
   const { green, yellow, red, dim } = output.colors;
+  const attention = attentionOf(entry);
   const statusPaint = { running: green, stopped: dim, error: red }[entry.status as string] ?? yellow;
   const agent = entry.agent?.status ?? '-';
   const agentPaint = { running: green, '-': dim, failed: red, exited: red }[agent as string] ?? yellow;
   return [
     entry.name,
     { text: entry.status, paint: statusPaint },
-    { text: entry.dirty ? 'dirty' : '-', paint: entry.dirty ? yellow : dim },
+    { text: attention || '-', paint: attention === '' ? dim : yellow },
     { text: agent, paint: agentPaint },
     entry.container?.name ?? '-',
     entry.workspace_folder,

@@ -1,10 +1,14 @@
 import { AgentContainersError, isCancelled } from '../../errors.ts';
-import type { WireLogChunk } from '../../http/wire-schemas.ts';
+import type { WireLogChunk, WireOperation } from '../../http/wire-schemas.ts';
 import { answerError } from '../client/answer-error.ts';
 import { connectionError, type DaemonClient } from '../client/client.ts';
 import { readServerSentEvents } from '../client/server-sent-events.ts';
 import { plainLines } from '../output/plain-text.ts';
 import { type CommandContext, devcontainerPath, findDevcontainer, type LocationFlags } from './context.ts';
+
+const TAIL_LINES = 15;
+const TAIL_CHARS = 64 * 1_024;
+const STACK_LINE = /^\s+at (?:.+ )?\(?(?:file:|node:|\/|<anonymous>).*:\d+(?::\d+)?\)?$/;
 
 export async function logs(
   { client, output }: CommandContext,
@@ -45,4 +49,22 @@ export async function* followLog(
     if (query.signal?.aborted === true || isCancelled(error)) return;
     throw error instanceof AgentContainersError ? error : connectionError(error, client.socket);
   }
+}
+
+/** Of an operation's text in the log, its last lines; empty when they cannot be read. Never rejects. */
+export async function readLogTail(client: DaemonClient, operation: WireOperation): Promise<readonly string[]> {
+  let text = '';
+  try {
+    const chunks = followLog(client, operation.devcontainer_id, { offset: operation.log_offset, follow: false });
+    for await (const chunk of chunks) text = (text + chunk.text).slice(-TAIL_CHARS);
+  } catch {
+    // What was read up to here may help all the same.
+  }
+  return tailLines(text);
+}
+
+/** The last lines that a person can use: no stack trace of a program that they did not write. */
+export function tailLines(text: string): readonly string[] {
+  const lines = plainLines(text).trimEnd().split('\n');
+  return lines.filter((line) => line !== '' && !STACK_LINE.test(line)).slice(-TAIL_LINES);
 }

@@ -41,3 +41,43 @@ test('for people errors go to stderr, safe for a terminal and without a stack tr
 test('an error that is not ours has no code', () => {
   expect(errorBody(new Error('one\ntwo'))).toEqual({ error: { message: 'one' } });
 });
+
+const FINDING = { kind: 'mount', detail: '/var/run/docker.sock', source: 'devcontainer.json' };
+const HOLDER = { id: 'h-1', kind: 'exec', description: 'npm', since: '2025-01-31T12:00:00.000Z' };
+
+test('a refusal shows findings or holders as a table instead of the detail, then the next step', () => {
+  const { output, stderr } = capture(false);
+  const refusal = (code: 'devcontainer-not-trusted' | 'devcontainer-busy', details: object) =>
+    new AgentContainersError(code, 'Refused', { details: { detail: 'all of it in a line', ...details } });
+  output.error(refusal('devcontainer-not-trusted', { findings: [FINDING], hash: 'h', next: 'Do \u001b[2Jthis.' }));
+  expect(stderr().split('\n')).toEqual([
+    'error: Refused',
+    '          FINDING  WHAT                  SAID BY',
+    '       +  mount    /var/run/docker.sock  devcontainer.json',
+    expect.stringMatching(/^ {7}mount: files of this machine/),
+    '       Do this.',
+    '',
+  ]);
+  output.error(refusal('devcontainer-busy', { holders: [HOLDER] }));
+  expect(stderr().split('\n')).toEqual([
+    'error: Refused',
+    '       USED BY  WHAT  SINCE',
+    '       exec     npm   2025-01-31T12:00:00.000Z',
+    '',
+  ]);
+});
+
+test('with --json a refusal has findings, hash, holders and the next step as fields', () => {
+  const details = { status: 403, findings: [FINDING], hash: 'h', holders: [HOLDER], next: 'Do this.' };
+  const error = new AgentContainersError('devcontainer-not-trusted', 'Refused', { details });
+  expect(errorBody(error)).toEqual({
+    error: {
+      code: 'devcontainer-not-trusted',
+      message: 'Refused',
+      findings: [FINDING],
+      hash: 'h',
+      holders: [HOLDER],
+      next: 'Do this.',
+    },
+  });
+});

@@ -1,7 +1,9 @@
 import pc from 'picocolors';
-import { isAgentContainersError } from '../../errors.ts';
-import { errorMessage } from '../../errors.ts';
+import { errorMessage, isAgentContainersError } from '../../errors.ts';
 import { plainText } from './plain-text.ts';
+import { refusalDetails, refusalLines, type RefusalDetails } from './refusal-lines.ts';
+
+const INDENT = ' '.repeat('error: '.length);
 
 /** Where a command writes. Results go to stdout; progress, hints and errors for people to stderr. */
 export interface Output {
@@ -62,19 +64,21 @@ export function createOutput(
         stdout.write(`${JSON.stringify(errorBody(error))}\n`);
         return;
       }
-      const { message, detail } = errorBody(error).error;
-      stderr.write(`${errorColors.red('error:')} ${plainText(message)}\n`);
-      if (detail !== undefined) stderr.write(`       ${plainText(detail)}\n`);
+      stderr.write(`${errorColors.red('error:')} ${plainText(errorMessage(error))}\n`);
+      if (!isAgentContainersError(error)) return;
+      const shown = { errorColors, width: stderr.isTTY ? (stderr.columns || 80) - INDENT.length : undefined };
+      for (const line of refusalLines(error, shown)) stderr.write(`${INDENT}${line}\n`);
     },
   };
 }
 
 /** The form of every error with --json. */
 export function errorBody(error: unknown): {
-  readonly error: { readonly code?: string; readonly message: string; readonly detail?: string };
+  readonly error: RefusalDetails & { readonly code?: string; readonly message: string; readonly detail?: string };
 } {
   const message = errorMessage(error);
   if (!isAgentContainersError(error)) return { error: { message } };
   const { detail } = error.details;
-  return { error: { code: error.code, message, ...(typeof detail === 'string' && detail !== '' ? { detail } : {}) } };
+  const text = typeof detail === 'string' && detail !== '' ? { detail } : {};
+  return { error: { code: error.code, message, ...text, ...refusalDetails(error) } };
 }

@@ -1,4 +1,4 @@
-import { stripVTControlCharacters } from 'node:util';
+import { withoutEscapes } from '../../text/plain-text.ts';
 
 // C0 and C1 controls, zero-width and direction-changing characters, line and paragraph separators.
 // oxlint-disable-next-line no-control-regex
@@ -9,8 +9,8 @@ const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u200b\u200e\u200f\u2028-\u202e\u2060
  * cursor, recolour, retitle or reorder what a person reads.
  */
 export function plainText(text: string): string {
-  return stripVTControlCharacters(text)
-    .replace(/\s*\r?\n\s*/g, ' ')
+  return withoutEscapes(text)
+    .replace(/(?<!\s)\s*\r?\n\s*/g, ' ')
     .replaceAll('\t', ' ')
     .replace(UNSAFE, '\ufffd')
     .trim();
@@ -18,7 +18,7 @@ export function plainText(text: string): string {
 
 /** The same for text of several lines, such as a log: line feeds and tabs stay. */
 export function plainLines(text: string): string {
-  return stripVTControlCharacters(text)
+  return withoutEscapes(text)
     .replaceAll('\r\n', '\n')
     .replaceAll('\r', '\n')
     .replace(UNSAFE, (character) => (character === '\n' || character === '\t' ? character : '\ufffd'));

@@ -35,6 +35,7 @@ test('without a terminal each step is one plain line, and silence is broken ever
     'app: build\n',
     'app: still at build (30s)\n',
     'app: still at build (1m00s)\n',
+    'app: build done (1m00s)\n',
     'app: create\n',
   ]);
 });
@@ -48,6 +49,54 @@ test('on a terminal one line is drawn over, a finished step stays with its time,
   progress.phase('create');
   expect(written.at(-2)).toBe('\r\u001b[K✔ app: build 2s\n');
   progress.end();
+  progress.end();
+  expect(written.at(-1)).toBe('\r\u001b[K');
+});
+
+test('steps are shown once each, with the time that they took by their own account', () => {
+  const { progress, written } = capture(false);
+  const at = Date.now();
+  const build = { name: 'build', startedAt: at - 12_300 };
+  progress.steps([build]);
+  progress.steps([build]);
+  const built = { ...build, endedAt: at };
+  const created = { name: 'create', startedAt: at, endedAt: at + 2_000 };
+  progress.steps([built, created, { name: 'post\u001b[2JCreateCommand', startedAt: at + 2_000 }]);
+  vi.advanceTimersByTime(3_000);
+  progress.steps(
+    [built, created, { name: 'post\u001b[2JCreateCommand', startedAt: at + 2_000, endedAt: at + 3_000 }],
+    true,
+  );
+  progress.end();
+  expect(written).toEqual([
+    'app: build\n',
+    'app: build done (12.3s)\n',
+    'app: create done (2s)\n',
+    'app: postCreateCommand\n',
+    'app: postCreateCommand failed (1s)\n',
+  ]);
+});
+
+test('a step that comes twice is two steps, and an end in the future of this clock is none in the past', () => {
+  const { progress, written } = capture(false);
+  const at = Date.now();
+  progress.steps([
+    { name: 'stop', startedAt: at, endedAt: at + 1_000 },
+    { name: 'stop', startedAt: at + 1_000, endedAt: at + 500 },
+  ]);
+  progress.end();
+  expect(written).toEqual(['app: stop done (1s)\n', 'app: stop done (0ms)\n']);
+});
+
+test('on a terminal the line counts from when the step began, not from when it was first seen', () => {
+  const { progress, written } = capture(true);
+  const startedAt = Date.now() - 5_000;
+  progress.steps([{ name: 'build', startedAt }]);
+  vi.advanceTimersByTime(1_000);
+  expect(written.at(-1)).toMatch(/^\r\u001b\[K. app: build 6s$/u);
+  progress.steps([{ name: 'build', startedAt, endedAt: startedAt + 6_500 }]);
+  expect(written.at(-1)).toBe('\r\u001b[K✔ app: build 6.5s\n');
+  progress.phase('sub-agent');
   progress.end();
   expect(written.at(-1)).toBe('\r\u001b[K');
 });
