@@ -7,7 +7,9 @@ import { createMemoryStorage } from './agentcontainers/runtime/memory-storage.ts
 import type { Clock } from './clock/clock.ts';
 import { systemClock } from './clock/system-clock.ts';
 import { createConfigFiles } from './devcontainercli/config-files.ts';
+import { findConfigs } from './devcontainercli/config-paths.ts';
 import { createDevcontainerCli } from './devcontainercli/devcontainer-cli.ts';
+import { createProjectFinder } from './discovery/project-finder.ts';
 import { createDockerEngine } from './engine/docker-engine.ts';
 import type { Logger } from './logger.ts';
 import { createSubAgentLauncher } from './subagent/launcher.ts';
@@ -35,6 +37,7 @@ export function defaultPorts(options: AgentContainersOptions): Ports {
         logger,
       }),
     configFiles: options.configFiles ?? createConfigFiles(),
+    projectFinder: options.projectFinder ?? createProjectFinder({ clock, findConfigs }),
     watcher: options.watcher ?? createWatcher({ clock, logger }),
     subAgentClient: options.subAgentClient ?? createSubAgentRegistry({ newId }),
     subAgentProvider: options.subAgentProvider ?? shellSubAgentProvider(),

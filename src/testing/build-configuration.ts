@@ -15,6 +15,7 @@ export function buildMergedConfiguration(
     workspaceFolder: `/workspaces/${posix.basename(folder)}`,
     remoteEnv: {},
     customizations: [],
+    hooks: {},
     ...overrides,
   };
 }

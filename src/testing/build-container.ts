@@ -4,6 +4,8 @@ import type { Container, ContainerMount } from '../agentcontainers/model/contain
 import type { ContainerDetails } from '../agentcontainers/ports.ts';
 import { FAKE_CLOCK_START } from './fake-clock.ts';
 
+export const DEFAULT_IMAGE = 'agentcontainers-base:1';
+
 /** What a test says of a container; everything else gets a default. */
 export interface ContainerSeed extends Partial<Omit<Container, 'running' | 'status'>> {
   /** Adds the labels that the devcontainer CLI sets and a bind mount of this folder. */
@@ -30,7 +32,7 @@ export function buildContainer(seed: ContainerSeed = {}): Container {
   return {
     id: seed.id ?? fakeContainerId(0),
     name: seed.name ?? 'container',
-    image: seed.image ?? 'agentcontainers-base:1',
+    image: seed.image ?? DEFAULT_IMAGE,
     imageId: seed.imageId ?? `sha256:${'1'.repeat(64)}`,
     labels,
     createdAt,

@@ -2,14 +2,16 @@ import { posix } from 'node:path';
 import { parse, printParseErrorCode } from 'jsonc-parser';
 import type { ParseError } from 'jsonc-parser';
 import type { ConfigError } from '../agentcontainers/model/devcontainer.ts';
+import type { Finding } from '../agentcontainers/model/verdict.ts';
 import type { ConfigFiles, ConfigSnapshot } from '../agentcontainers/ports.ts';
 import type { Clock, Instant } from '../clock/clock.ts';
 import { canonicalFingerprint } from './canonical-fingerprint.ts';
+import { fakeComposeProject } from './fake-compose.ts';
 import type { LeakSource } from './leak-guard.ts';
 import { createScriptedCalls } from './scripted-calls.ts';
 import type { CallControls } from './scripted-calls.ts';
 
-type ConfigFilesCall = 'canonicalKey' | 'realDirectory' | 'read' | 'watchDirectories';
+type ConfigFilesCall = 'canonicalKey' | 'realDirectory' | 'gitRoot' | 'read' | 'contents' | 'watchDirectories';
 
 const MAX_BYTES = 1024 * 1024;
 /** Symlinks are followed this often, as by Linux. */
@@ -27,6 +29,19 @@ export interface FakeConfigFiles extends ConfigFiles, CallControls<ConfigFilesCa
   breakAt(folder: string, configPath: string, error?: Partial<ConfigError>, options?: ChangeOptions): void;
   remove(folder: string, configPath: string, options?: ChangeOptions): void;
   addDirectory(path: string): void;
+  /** From now on this folder is the root of a git working tree. */
+  addGitRoot(path: string): void;
+  /**
+   * Another file that this configuration is made from, as its inputs name it (`./Dockerfile`), or an absolute path. It
+   * counts as it is written. `undefined`: it is no input any more.
+   */
+  addInput(folder: string, configPath: string, input: string, text: string | undefined, options?: ChangeOptions): void;
+  /** From now on reading this configuration finds this. */
+  asks(folder: string, configPath: string, findings: readonly Finding[]): void;
+  /** From now on a file of this configuration says this name of its compose project; `undefined`: none does. */
+  namesProject(folder: string, configPath: string, name: string | undefined): void;
+  /** From now on this image asks for this. */
+  imageAsks(image: string, findings: readonly Finding[]): void;
   /** A symlink at `link` that leads to `target`. */
   alias(link: string, target: string): void;
 }
@@ -34,6 +49,15 @@ export interface FakeConfigFiles extends ConfigFiles, CallControls<ConfigFilesCa
 interface StoredFile {
   readonly content: string | ConfigError;
   readonly modifiedAt: Instant;
+}
+
+/** A file that a configuration is made from besides its devcontainer.json. */
+interface Input {
+  readonly path: string;
+  readonly text: string;
+  readonly modifiedAt: Instant;
+  /** Another number for each time that it was written. */
+  readonly version: number;
 }
 
 /**
@@ -48,12 +72,21 @@ export function createFakeConfigFiles(world: {
   const calls = createScriptedCalls<ConfigFilesCall>('configFiles', [
     'canonicalKey',
     'realDirectory',
+    'gitRoot',
     'read',
+    'contents',
     'watchDirectories',
   ]);
   const files = new Map<string, StoredFile>();
   const directories = new Set<string>(['/']);
+  const gitRoots = new Set<string>();
   const links = new Map<string, string>();
+  const found = new Map<string, readonly Finding[]>();
+  const projectNames = new Map<string, string | undefined>();
+  /** By the path of the configuration, then by input. */
+  const furtherInputs = new Map<string, Map<string, Input>>();
+  let versions = 0;
+  const imagesFound = new Map<string, readonly Finding[]>();
 
   function realPath(path: string): string {
     let real = posix.resolve('/', path);
@@ -90,6 +123,9 @@ export function createFakeConfigFiles(world: {
       .sort();
   }
 
+  const inputsOf = (configPath: string): ReadonlyMap<string, Input> =>
+    furtherInputs.get(realPath(configPath)) ?? new Map<string, Input>();
+
   return {
     calls: calls.calls,
     failNext: calls.failNext,
@@ -109,7 +145,20 @@ export function createFakeConfigFiles(world: {
     remove(folder, configPath, options) {
       change(posix.resolve(folder, configPath), undefined, options);
     },
+    addInput(folder, configPath, input, text, options = {}) {
+      const at = realPath(posix.resolve(folder, configPath));
+      const inputs = furtherInputs.get(at) ?? new Map<string, Input>();
+      furtherInputs.set(at, inputs);
+      const path = realPath(posix.resolve(folder, input));
+      if (text === undefined) inputs.delete(input);
+      else inputs.set(input, { path, text, modifiedAt: world.clock.now(), version: ++versions });
+      if (!options.quietly) world.onChange?.(posix.dirname(path));
+    },
     addDirectory,
+    addGitRoot(path) {
+      addDirectory(path);
+      gitRoots.add(realPath(path));
+    },
     alias: (link, target) => void links.set(posix.resolve('/', link), target),
 
     canonicalKey: (workspaceFolder, configPath) =>
@@ -128,11 +177,58 @@ export function createFakeConfigFiles(world: {
         const real = realPath(path);
         return directories.has(real) ? real : undefined;
       }),
-    read: (configPath) =>
+    gitRoot: (folder) =>
+      calls.perform('gitRoot', undefined, () => {
+        for (let at = folder; ; at = posix.dirname(at)) {
+          if (gitRoots.has(at)) return at;
+          if (at === posix.dirname(at)) return folder;
+        }
+      }),
+    read: ({ workspaceFolder, configPath }) =>
       calls.perform('read', undefined, () => {
         const file = files.get(realPath(configPath));
-        return file ? parseStrictly(file) : { kind: 'missing' };
+        if (!file) return { kind: 'missing' };
+        const parsed = parseStrictly(file);
+        if (parsed.kind !== 'valid') return parsed;
+        const { config } = parsed;
+        const compose = fakeComposeProject(
+          { workspaceFolder, configPath },
+          config,
+          projectNames.get(realPath(configPath)),
+        );
+        const further = [...inputsOf(configPath)];
+        const inputs = Object.fromEntries([
+          ...Object.entries(config).map(([name, value]) => [name, canonicalFingerprint(value)] as const),
+          ...further.map(([input, { text }]) => [input, canonicalFingerprint(text)] as const),
+        ]);
+        return {
+          kind: 'valid',
+          fingerprint: canonicalFingerprint(inputs),
+          inputs,
+          images: typeof config['image'] === 'string' ? [config['image']] : [],
+          config,
+          modifiedAt: Math.max(file.modifiedAt, ...further.map(([, { modifiedAt }]) => modifiedAt)),
+          written: Object.fromEntries(further.map(([input, { version }]) => [input, String(version)])),
+          ...(compose ? { compose } : {}),
+          findings: found.get(realPath(configPath)) ?? [],
+          problems: [],
+        };
       }),
+    contents: ({ configPath }) =>
+      calls.perform('contents', undefined, () => {
+        const file = files.get(realPath(configPath));
+        const parsed = file && parseStrictly(file);
+        if (parsed?.kind !== 'valid') return {};
+        return Object.fromEntries([
+          ...Object.entries(parsed.config).map(([name, value]) => [name, JSON.stringify(value, null, 2)] as const),
+          ...[...inputsOf(configPath)].map(([input, { text }]) => [input, text] as const),
+        ]);
+      }),
+    imageFindings: (image) => imagesFound.get(image) ?? [],
+    asks: (folder, configPath, findings) => void found.set(realPath(posix.resolve(folder, configPath)), findings),
+    namesProject: (folder, configPath, name) =>
+      void projectNames.set(realPath(posix.resolve(folder, configPath)), name),
+    imageAsks: (image, findings) => void imagesFound.set(image, findings),
     watchDirectories: ({ configPath }) =>
       calls.perform('watchDirectories', undefined, () => {
         const real = realPath(configPath);
@@ -140,12 +236,17 @@ export function createFakeConfigFiles(world: {
           const target = realPath(link);
           return real === target || real.startsWith(`${target}/`);
         });
-        return [...new Set([real, ...through].map((path) => posix.dirname(path)))];
+        const inputs = [...inputsOf(configPath).values()].map(({ path }) => path);
+        return [...new Set([real, ...through, ...inputs].map((path) => posix.dirname(path)))];
       }),
   };
 }
 
-function parseStrictly({ content, modifiedAt }: StoredFile): ConfigSnapshot {
+function parseStrictly({
+  content,
+}: StoredFile):
+  | { readonly kind: 'valid'; readonly config: Readonly<Record<string, unknown>> }
+  | Extract<ConfigSnapshot, { kind: 'invalid' }> {
   if (typeof content !== 'string') return { kind: 'invalid', error: content };
   if (Buffer.byteLength(content) > MAX_BYTES) return invalid('the file is larger than 1 MiB', content, 0);
   const errors: ParseError[] = [];
@@ -154,18 +255,10 @@ function parseStrictly({ content, modifiedAt }: StoredFile): ConfigSnapshot {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     return invalid('the file does not hold an object', content, 0);
   }
-  const config = value as Readonly<Record<string, unknown>>;
-  const properties = Object.entries(config).map(([name, part]) => [name, canonicalFingerprint(part)]);
-  return {
-    kind: 'valid',
-    fingerprint: canonicalFingerprint(config),
-    properties: Object.fromEntries(properties) as Record<string, string>,
-    config,
-    modifiedAt,
-  };
+  return { kind: 'valid', config: value as Readonly<Record<string, unknown>> };
 }
 
-function invalid(message: string, content: string, offset: number): ConfigSnapshot {
+function invalid(message: string, content: string, offset: number): Extract<ConfigSnapshot, { kind: 'invalid' }> {
   const before = content.slice(0, offset);
   const line = before.split('\n').length;
   return { kind: 'invalid', error: { message, line, column: offset - before.lastIndexOf('\n') } };

@@ -12,7 +12,7 @@ export interface FakeFile {
   readonly content: Uint8Array;
 }
 
-/** The files of one fake container. In the beginning there is only `/`. */
+/** The files of one fake container. In the beginning there is only `/`, and what the image brings. */
 export interface FakeContainerFiles {
   /** By absolute path. */
   readonly all: ReadonlyMap<string, FakeFile>;
@@ -23,8 +23,9 @@ export interface FakeContainerFiles {
   putArchive(path: string, tar: Uint8Array | AsyncIterable<Uint8Array>): Promise<void>;
 }
 
-export function createFakeContainerFiles(): FakeContainerFiles {
-  const all = new Map<string, FakeFile>();
+/** @param initial what the image brings */
+export function createFakeContainerFiles(initial: ReadonlyMap<string, FakeFile> = new Map()): FakeContainerFiles {
+  const all = new Map<string, FakeFile>(initial);
 
   function addDirectories(path: string): void {
     if (all.has(path)) return;

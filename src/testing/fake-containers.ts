@@ -1,11 +1,11 @@
 import type { Container } from '../agentcontainers/model/container.ts';
-import type { ContainerDetails } from '../agentcontainers/ports.ts';
+import type { ContainerBlueprint, ContainerDetails } from '../agentcontainers/ports.ts';
 import type { Clock } from '../clock/clock.ts';
 import { AgentContainersError } from '../errors.ts';
-import { buildContainer, buildContainerDetails, fakeContainerId } from './build-container.ts';
+import { DEFAULT_IMAGE, buildContainer, buildContainerDetails, fakeContainerId } from './build-container.ts';
 import type { ContainerSeed } from './build-container.ts';
 import { createFakeContainerFiles } from './fake-container-files.ts';
-import type { FakeContainerFiles } from './fake-container-files.ts';
+import type { FakeContainerFiles, FakeFile } from './fake-container-files.ts';
 
 /** What a test does to containers, as if by hand. Containers are named by id, unique beginning of it, or name. */
 export interface FakeContainerControls {
@@ -39,17 +39,30 @@ interface FakeContainer {
   logTail: string | undefined;
 }
 
+/** Where containers get their images from. */
+export interface ContainerImages {
+  /** The id of an image, if the engine has it. */
+  find(image: string): { readonly id: string; readonly files: ReadonlyMap<string, FakeFile> } | undefined;
+  ensure(reference: string, id: string): void;
+}
+
 export interface FakeContainers {
   readonly controls: FakeContainerControls;
   has(name: string): boolean;
   /** `engine-object-not-found`. */
   find(name: string): FakeContainer;
   details(name: string): ContainerDetails;
+  /** `engine-conflict` when another container has the name. */
+  rename(name: string, newName: string): void;
+  describe(name: string): ContainerBlueprint;
+  /** As the adapter does: one that was made from the same blueprint and image and never ran is taken over. Its id. */
+  create(blueprint: ContainerBlueprint, imageId: string): string;
 }
 
 export function createFakeContainers(
   clock: Clock,
   emit: (action: string, container: Container) => void,
+  images: ContainerImages,
 ): FakeContainers {
   const all = new Map<string, FakeContainer>();
   const endListeners = new Set<(container: Container, how: 'stopped' | 'removed') => void>();
@@ -77,20 +90,29 @@ export function createFakeContainers(
     for (const listener of endListeners) listener(fake.container, how);
   }
 
+  function refuseTakenName(name: string, doing: string): void {
+    if (![...all.values()].some(({ container }) => container.name === name)) return;
+    throw new AgentContainersError('engine-conflict', `${doing} failed: the name is taken by another container.`);
+  }
+
   const controls: FakeContainerControls = {
     addContainer(seed = {}) {
       const number = ++count;
+      const known = images.find(seed.image ?? DEFAULT_IMAGE);
       const full = {
         id: fakeContainerId(number),
         name: `container-${number}`,
         createdAt: clock.now(),
+        ...(known && { imageId: known.id }),
         ...seed,
       };
       if (lookUp(full.id) || lookUp(full.name)) {
         throw new Error(`Adding container ${full.name} failed: its id or name is taken.`);
       }
       const container = buildContainer(full);
-      all.set(container.id, { seed: full, container, files: createFakeContainerFiles(), logTail: undefined });
+      images.ensure(container.image, container.imageId);
+      const files = createFakeContainerFiles(images.find(container.imageId)?.files);
+      all.set(container.id, { seed: full, container, files, logTail: undefined });
       emit('create', container);
       if (container.state !== 'created') emit('start', container);
       return container;
@@ -153,5 +175,42 @@ export function createFakeContainers(
     find,
     has: (name) => lookUp(name) !== undefined,
     details: (name) => buildContainerDetails(find(name).seed),
+    rename(name, newName) {
+      const fake = find(name);
+      if (fake.container.name === newName) return;
+      refuseTakenName(newName, `Renaming container ${name} to ${newName}`);
+      change(fake, { name: newName });
+      emit('rename', fake.container);
+    },
+    describe(name) {
+      const { seed, container } = find(name);
+      const { labels, mounts, ports } = container;
+      const { user, env } = seed;
+      return JSON.stringify({ version: 1, seed: { name: container.name, labels, mounts, ports, user, env } });
+    },
+    create(blueprint, imageId) {
+      const seed = readBlueprint(blueprint);
+      const name = seed.name ?? '';
+      const existing = all.get(lookUp(name)?.container.id ?? '')?.container;
+      const isOurs = existing?.state === 'created' && existing.imageId === imageId;
+      if (existing?.name === name && isOurs) return existing.id;
+      refuseTakenName(name, `Making container ${name}`);
+      const image = images.find(imageId);
+      if (!image) {
+        throw new AgentContainersError(
+          'engine-object-not-found',
+          `Making container ${name} failed: no image ${imageId}.`,
+        );
+      }
+      return controls.addContainer({ ...seed, image: imageId, imageId: image.id, state: 'created' }).id;
+    },
   };
+}
+
+function readBlueprint(blueprint: ContainerBlueprint): ContainerSeed {
+  const { version, seed } = JSON.parse(blueprint) as { version?: number; seed?: ContainerSeed };
+  if (version !== 1 || !seed?.name) {
+    throw new AgentContainersError('state-unreadable', 'Reading the description of a container failed: it is none.');
+  }
+  return seed;
 }

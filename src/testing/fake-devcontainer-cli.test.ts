@@ -16,7 +16,7 @@ function setUp() {
 }
 
 function request(more: Partial<UpRequest> = {}): UpRequest {
-  return { key, removeExisting: false, onProgress: () => {}, signal, ...more };
+  return { key, mode: 'find', onProgress: () => {}, signal, ...more };
 }
 
 it('throws the name of an up or a reading that was not scripted', async () => {
@@ -29,7 +29,7 @@ it('throws the name of an up or a reading that was not scripted', async () => {
   expect(cli.leaks()).toHaveLength(2);
 });
 
-it('makes the container, starts it when it is there, and replaces it when asked to', async () => {
+it('makes the container, starts it when it is there, and makes another beside it when asked to', async () => {
   const { cli, engine } = setUp();
   cli.upCreatesContainer('/src/app', { name: 'app' });
   const steps: CliProgress[] = [];
@@ -41,13 +41,17 @@ it('makes the container, starts it when it is there, and replaces it when asked 
   engine.stop('app');
   expect(await cli.up(request()).done).toEqual(made);
   expect(engine.container('app').running).toBe(true);
-  await cli.up(request({ removeExisting: true })).done;
-  expect(engine.containers()).toHaveLength(1);
-  expect(engine.container('app')).toMatchObject({
-    labels: { 'devcontainer.local_folder': '/src/app', 'devcontainer.config_file': key.configPath },
+  cli.upCreatesContainer('/src/app', { name: 'second' });
+  await cli.up(request({ mode: 'make', labels: { generation: '2' } })).done;
+  expect(engine.containers().map(({ name }) => name)).toEqual(['second', 'app']);
+  expect(engine.container('second')).toMatchObject({
+    labels: {
+      'devcontainer.local_folder': '/src/app',
+      'devcontainer.config_file': key.configPath,
+      generation: '2',
+    },
   });
-  expect(engine.container('app').id).not.toBe(made.outcome === 'success' && made.containerId);
-  expect(cli.upRequests.map(({ removeExisting }) => removeExisting)).toEqual([false, false, true]);
+  expect(cli.upRequests.map(({ mode }) => mode)).toEqual(['find', 'find', 'make']);
 });
 
 it('takes the last script that fits, be it of the folder or of one configuration', async () => {
@@ -117,9 +121,10 @@ it('reads what it was told to read', async () => {
     remoteUser: 'dev',
     remoteEnv: {},
     customizations: [],
+    hooks: {},
   });
   cli.failNext('readConfiguration', new AgentContainersError('cli-failed', 'Reading the configuration failed: no.'));
   await expect(cli.readConfiguration({ key, signal })).rejects.toMatchObject({ code: 'cli-failed' });
   expect(await cli.version(signal)).toBe('0.89.0');
-  expect(cli.calls).toEqual({ version: 1, up: 0, readConfiguration: 2 });
+  expect(cli.calls).toEqual({ version: 1, build: 0, up: 0, readConfiguration: 2, endProcess: 0 });
 });

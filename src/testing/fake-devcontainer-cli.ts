@@ -1,5 +1,13 @@
 import type { EntryKey } from '../agentcontainers/model/devcontainer.ts';
-import type { DevcontainerCli, MergedConfiguration, UpOutcome, UpRequest } from '../agentcontainers/ports.ts';
+import type {
+  BuildOutcome,
+  BuildRequest,
+  DevcontainerCli,
+  MergedConfiguration,
+  ProcessIdentity,
+  UpOutcome,
+  UpRequest,
+} from '../agentcontainers/ports.ts';
 import type { Clock } from '../clock/clock.ts';
 import { AgentContainersError, cancelled, isAgentContainersError, isCancelled } from '../errors.ts';
 import { buildMergedConfiguration } from './build-configuration.ts';
@@ -20,14 +28,23 @@ export type ReadConfigurationScript = (request: {
   readonly containerId?: string | undefined;
 }) => MergedConfiguration | Promise<MergedConfiguration>;
 
+/** Plays one `devcontainer build`; its result may be a failure. */
+export type BuildScript = (request: BuildRequest) => BuildOutcome | Promise<BuildOutcome>;
+
 export interface FakeDevcontainerCli
-  extends DevcontainerCli, CallControls<'version' | 'up' | 'readConfiguration'>, LeakSource {
+  extends DevcontainerCli, CallControls<'version' | 'build' | 'up' | 'readConfiguration' | 'endProcess'>, LeakSource {
+  /** Where an `up` was scripted a build succeeds, unless this says otherwise. */
+  onBuild(key: ScriptKey, script: BuildScript): void;
   onUp(key: ScriptKey, script: UpScript): void;
-  /** `up` makes a running container (or starts the one that is there, unless it was asked to remove it), says ready and succeeds. */
+  /** `up` makes a running container (or starts the one that is there, if it was asked to find one), says ready and succeeds. */
   upCreatesContainer(key: ScriptKey, seed?: ContainerSeed): void;
   onReadConfiguration(key: ScriptKey, script: ReadConfigurationScript): void;
   /** The answer is {@link buildMergedConfiguration} with these overrides. */
   readsConfiguration(key: ScriptKey, overrides?: Partial<MergedConfiguration>): void;
+  /** Every request for a build, oldest first. */
+  readonly buildRequests: readonly BuildRequest[];
+  /** Processes that were to be ended, oldest first. */
+  readonly endedProcesses: readonly ProcessIdentity[];
   /** Every request for an `up`, oldest first. */
   readonly upRequests: readonly UpRequest[];
   /** Folders whose `up` is under way. */
@@ -36,9 +53,12 @@ export interface FakeDevcontainerCli
 
 /** A devcontainer CLI whose every `up` and `readConfiguration` follows a script. */
 export function createFakeDevcontainerCli(world: { engine: FakeEngine; clock: Clock }): FakeDevcontainerCli {
-  const calls = createScriptedCalls('cli', ['version', 'up', 'readConfiguration']);
+  const calls = createScriptedCalls('cli', ['version', 'build', 'up', 'readConfiguration', 'endProcess']);
   const ups = new Map<string, UpScript>();
   const reads = new Map<string, ReadConfigurationScript>();
+  const builds = new Map<string, BuildScript>();
+  const buildRequests: BuildRequest[] = [];
+  const endedProcesses: ProcessIdentity[] = [];
   const upRequests: UpRequest[] = [];
   const running = new Set<UpRequest>();
 
@@ -46,7 +66,10 @@ export function createFakeDevcontainerCli(world: { engine: FakeEngine; clock: Cl
     const { request } = up;
     running.add(request);
     try {
-      const outcome = await calls.perform('up', request.signal, () => script(up));
+      const outcome = await calls.perform('up', request.signal, async () => {
+        await request.beforeSpawn?.();
+        return script(up);
+      });
       request.signal.throwIfAborted();
       return outcome;
     } catch (error) {
@@ -70,6 +93,25 @@ export function createFakeDevcontainerCli(world: { engine: FakeEngine; clock: Cl
     failNext: calls.failNext,
     hang: calls.hang,
 
+    onBuild: (key, script) => give(builds, key, script),
+    get buildRequests() {
+      return [...buildRequests];
+    },
+    get endedProcesses() {
+      return [...endedProcesses];
+    },
+    endProcess: (process, signal) => calls.perform('endProcess', signal, () => void endedProcesses.push(process)),
+    build(request) {
+      buildRequests.push(request);
+      const script = find(builds, request.key);
+      if (!script && !find(ups, request.key)) {
+        throw calls.unscripted(`cli.build ${textOf(request.key)}`, 'Script it with cli.onBuild(…) or cli.onUp(…).');
+      }
+      return calls.perform('build', request.signal, async () => {
+        await request.beforeSpawn?.();
+        return script ? script(request) : { outcome: 'success', images: [] };
+      });
+    },
     onUp: (key, script) => give(ups, key, script),
     upCreatesContainer(key, seed = {}) {
       cli.onUp(key, (up) => {

@@ -1,4 +1,3 @@
-import type { Container } from '../agentcontainers/model/container.ts';
 import type { ContainerEngine, EngineEvent } from '../agentcontainers/ports.ts';
 import type { Clock } from '../clock/clock.ts';
 import { createQueue } from './queue.ts';
@@ -10,7 +9,7 @@ const REMEMBERED_EVENTS = 256;
 export interface FakeEngineEvents {
   /** How many streams are open. */
   readonly open: number;
-  emit(action: string, container: Container): void;
+  emit(event: Omit<EngineEvent, 'at'>): void;
   /** A stream from `since` on, open from its first `next()` on. */
   stream(query: Parameters<ContainerEngine['events']>[0]): AsyncIterable<EngineEvent>;
   /** Ends every open stream, or makes it throw. */
@@ -33,13 +32,8 @@ export function createFakeEngineEvents(
     get open() {
       return streams.size;
     },
-    emit(action, container) {
-      const event: EngineEvent = {
-        action,
-        containerId: container.id,
-        at: clock.now(),
-        labels: container.labels,
-      };
+    emit(happened) {
+      const event: EngineEvent = { ...happened, at: clock.now() };
       past.push(event);
       if (past.length > REMEMBERED_EVENTS) past.shift();
       if (!frozen) for (const stream of streams) stream.push(event);

@@ -114,7 +114,7 @@ describe('events of a fake engine', () => {
     engine.stop('app');
     await clock.settle();
     expect(stream.actions()).toEqual(['create', 'start', 'kill', 'die', 'stop']);
-    expect(stream.events[0]).toMatchObject({ at: since, labels: { a: 'b' }, containerId: engine.container('app').id });
+    expect(stream.events[0]).toMatchObject({ at: since, labels: { a: 'b' }, subjectId: engine.container('app').id });
     stream.abort.abort(new Error('bye'));
     await expect(stream.ended).rejects.toThrow('bye');
     expect(engine.openEventStreams).toBe(0);
@@ -148,6 +148,114 @@ describe('events of a fake engine', () => {
     expect(second.actions()).toEqual(['create', 'start', 'kill', 'die', 'destroy']);
     engine.cutEvents();
     await Promise.all([stream.ended, second.ended]);
+  });
+});
+
+describe('images of a fake engine', () => {
+  it('are there for each container that a test adds, and can be added with what they are', async () => {
+    const { engine } = setUp();
+    const { imageId } = engine.addContainer({ name: 'app' });
+    expect(await engine.inspectImage('agentcontainers-base:1', signal)).toEqual({
+      id: imageId,
+      labels: {},
+      platform: { operatingSystem: 'linux', architecture: 'amd64' },
+    });
+    expect(await engine.inspectImage('nothing:1', signal)).toBeUndefined();
+    const platform = { operatingSystem: 'linux', architecture: 'arm', variant: 'v7' };
+    const { id } = engine.addImage('tools', { labels: { a: '1' }, platform });
+    for (const name of ['tools', 'tools:latest', id, id.slice(0, 'sha256:'.length + 12)]) {
+      expect(await engine.inspectImage(name, signal)).toEqual({ id, labels: { a: '1' }, platform });
+    }
+    expect(engine.addContainer({ name: 'other', image: 'tools' }).imageId).toBe(id);
+    expect(await engine.listImages({ labels: ['a=1'], signal })).toEqual([id]);
+  });
+
+  it('a reference that moves to another image says so, and the container keeps its image', async () => {
+    const { engine, clock } = setUp();
+    const { imageId } = engine.addContainer({ name: 'app' });
+    await clock.advance(1_000);
+    const events = collectEvents(engine, clock.now());
+    const { id } = engine.addImage('agentcontainers-base:1');
+    engine.addImage('agentcontainers-base:1', { id });
+    await clock.settle();
+    expect(id).not.toBe(imageId);
+    expect(events.events.map(({ type, action, subjectId }) => [type, action, subjectId])).toEqual([
+      ['image', 'untag', imageId],
+      ['image', 'tag', id],
+    ]);
+    expect(await engine.inspectImage('agentcontainers-base:1', signal)).toMatchObject({ id });
+    expect(engine.container('app').imageId).toBe(imageId);
+    expect(engine.images.map(({ references }) => references)).toEqual([[], ['agentcontainers-base:1']]);
+    engine.dropImage('agentcontainers-base:1');
+    expect(await engine.inspectImage('agentcontainers-base:1', signal)).toBeUndefined();
+    engine.cutEvents();
+    await events.ended;
+  });
+
+  it('are made from containers and removed when nothing uses them', async () => {
+    const { engine } = setUp();
+    const labels = { project: 'p' };
+    const mounts = [{ type: 'volume', source: 'data', destination: '/data', writable: true }];
+    const old = engine.addContainer({ name: 'app', labels, mounts, env: ['A=1'] });
+    engine.addFile('app', '/etc/written', 'by hand');
+    const blueprint = await engine.describeContainer(old.id, signal);
+    const image = await engine.commitContainer(old.id, { labels: { swap: '1' } }, signal);
+    expect(await engine.inspectImage(image, signal)).toMatchObject({ labels: { project: 'p', swap: '1' } });
+    await expect(engine.createContainer(blueprint, image, signal)).rejects.toMatchObject({ code: 'engine-conflict' });
+    await engine.removeContainer(old.id, { volumes: false, force: true, signal });
+    const id = await engine.createContainer(blueprint, image, signal);
+    expect(await engine.createContainer(blueprint, image, signal)).toBe(id);
+    expect(id).not.toBe(old.id);
+    expect(await engine.inspectContainer(id, signal)).toMatchObject({
+      name: 'app',
+      state: 'created',
+      imageId: image,
+      labels,
+      mounts,
+      env: ['A=1'],
+    });
+    expect(await engine.statPath(id, '/etc/written', signal)).toMatchObject({ size: 7 });
+    await engine.removeImage(image, signal);
+    expect(await engine.inspectImage(image, signal)).toBeDefined();
+    engine.remove('app');
+    await engine.removeImage(image, signal);
+    await engine.removeImage(image, signal);
+    expect(await engine.inspectImage(image, signal)).toBeUndefined();
+    await expect(engine.createContainer(blueprint, image, signal)).rejects.toMatchObject({
+      code: 'engine-object-not-found',
+    });
+    await expect(engine.createContainer('{}', image, signal)).rejects.toMatchObject({ code: 'state-unreadable' });
+  });
+});
+
+describe('names and volumes of a fake engine', () => {
+  it('containers are renamed, but not to a name that is taken', async () => {
+    const { engine } = setUp();
+    const { id } = engine.addContainer({ name: 'app' });
+    engine.addContainer({ name: 'other' });
+    await engine.renameContainer(id, 'app', signal);
+    await engine.renameContainer(id, 'app-old', signal);
+    expect(engine.container('app-old').id).toBe(id);
+    await expect(engine.renameContainer(id, 'other', signal)).rejects.toMatchObject({ code: 'engine-conflict' });
+    await expect(engine.renameContainer('gone', 'x', signal)).rejects.toMatchObject({
+      code: 'engine-object-not-found',
+    });
+  });
+
+  it('volumes are there with their containers; those without a name go with them, others by name', async () => {
+    const { engine } = setUp();
+    const hash = 'e'.repeat(64);
+    const mounts = [hash, 'data'].map((source) => ({ type: 'volume', source, destination: '/v', writable: true }));
+    engine.addContainer({ name: 'app', mounts });
+    engine.addVolume('labelled', { a: '1' });
+    expect(await engine.listVolumes({ labels: ['a'], signal })).toEqual(['labelled']);
+    expect(await engine.removeVolume('data', signal)).toBe(false);
+    await engine.removeContainer('app', { volumes: true, force: true, signal });
+    expect(engine.volumes).toEqual(['data', 'labelled']);
+    expect(await engine.removeVolume('data', signal)).toBe(true);
+    expect(await engine.removeVolume('data', signal)).toBe(true);
+    engine.addNetwork('net', { a: '1' });
+    expect(await engine.listNetworks({ labels: ['a=1'], signal })).toEqual(['net']);
   });
 });
 

@@ -1,5 +1,4 @@
-import type { Container } from '../agentcontainers/model/container.ts';
-import type { ContainerEngine, EngineInfo, Platform } from '../agentcontainers/ports.ts';
+import type { ContainerEngine, EngineInfo } from '../agentcontainers/ports.ts';
 import type { Clock } from '../clock/clock.ts';
 import { AgentContainersError } from '../errors.ts';
 import { asListed } from './build-container.ts';
@@ -7,7 +6,11 @@ import { createFakeContainers } from './fake-containers.ts';
 import type { FakeContainerControls } from './fake-containers.ts';
 import type { FakeFile } from './fake-container-files.ts';
 import { createFakeEngineEvents } from './fake-engine-events.ts';
-import { createFakeExecSession, describeExec, matchesExec } from './fake-exec.ts';
+import { createFakeImages } from './fake-engine-images.ts';
+import type { FakeImageControls } from './fake-engine-images.ts';
+import { createFakeVolumes } from './fake-engine-volumes.ts';
+import type { FakeVolumeControls } from './fake-engine-volumes.ts';
+import { createFakeExecs } from './fake-engine-execs.ts';
 import type { ExecBehaviour, ExecMatcher, FakeExecSession } from './fake-exec.ts';
 import type { LeakSource } from './leak-guard.ts';
 import { createScriptedCalls } from './scripted-calls.ts';
@@ -22,6 +25,16 @@ const ENGINE_CALLS = [
   'startContainer',
   'stopContainer',
   'removeContainer',
+  'inspectImage',
+  'renameContainer',
+  'describeContainer',
+  'commitContainer',
+  'createContainer',
+  'removeImage',
+  'listImages',
+  'listVolumes',
+  'removeVolume',
+  'listNetworks',
   'removeNetworks',
   'exec',
   'statPath',
@@ -33,7 +46,14 @@ const ENGINE_CALLS = [
 export type EngineCall = (typeof ENGINE_CALLS)[number];
 
 /** What a test does to the engine; what the library does to it is the port. */
-export interface FakeEngine extends ContainerEngine, CallControls<EngineCall>, FakeContainerControls, LeakSource {
+export interface FakeEngine
+  extends
+    ContainerEngine,
+    CallControls<EngineCall>,
+    FakeContainerControls,
+    FakeImageControls,
+    FakeVolumeControls,
+    LeakSource {
   /** From now on every call rejects with `engine-unreachable`, and open event streams break. */
   goDown(): void;
   comeBack(): void;
@@ -50,8 +70,6 @@ export interface FakeEngine extends ContainerEngine, CallControls<EngineCall>, F
   /** Commands that are running, oldest first. */
   readonly openExecs: readonly FakeExecSession[];
 
-  /** What `imagePlatform` answers for this image. Default for images of containers: linux/amd64. */
-  setPlatform(image: string, platform: Platform): void;
   /** What was copied into the container, by absolute path. */
   files(container: string): ReadonlyMap<string, FakeFile>;
   addFile(container: string, path: string, content: string | Uint8Array, mode?: number): void;
@@ -75,19 +93,35 @@ export function createFakeEngine(options: { clock: Clock; info?: Partial<EngineI
     if (down) throw unreachable();
   });
   const events = createFakeEngineEvents(options.clock, (signal) => calls.perform('events', signal, () => {}));
-  const containers = createFakeContainers(options.clock, events.emit);
-  const execs = new Set<FakeExecSession>();
-  const behaviours: { readonly matcher: ExecMatcher; readonly behaviour: ExecBehaviour }[] = [];
-  const platforms = new Map<string, Platform>();
+  const images = createFakeImages((action, subjectId, labels) =>
+    events.emit({ type: 'image', action, subjectId, labels }),
+  );
+  const containers = createFakeContainers(
+    options.clock,
+    (action, container) => {
+      if (action === 'create') volumes.ensure(container);
+      events.emit({ type: 'container', action, subjectId: container.id, labels: container.labels });
+    },
+    images,
+  );
+  const volumes = createFakeVolumes(() => containers.controls.containers());
+  const execs = createFakeExecs(calls.unscripted, calls.report);
   const networks = new Map<string, Readonly<Record<string, string>>>();
-  let execCount = 0;
 
-  containers.controls.onContainerEnd((container, how) => {
-    for (const exec of execs) if (exec.spec.containerId === container.id) exec.end(how === 'removed' ? null : 137);
-  });
+  containers.controls.onContainerEnd((container, how) => execs.endAll(container, how === 'removed' ? null : 137));
 
   return {
     ...containers.controls,
+    addImage: images.controls.addImage,
+    dropImage: images.controls.dropImage,
+    setPlatform: images.controls.setPlatform,
+    get images() {
+      return images.controls.images;
+    },
+    addVolume: volumes.controls.addVolume,
+    get volumes() {
+      return volumes.controls.volumes;
+    },
     calls: calls.calls,
     failNext: calls.failNext,
     hang: calls.hang,
@@ -105,11 +139,10 @@ export function createFakeEngine(options: { clock: Clock; info?: Partial<EngineI
     cutEvents: events.cut,
     freezeEvents: events.freeze,
     thawEvents: events.thaw,
-    onExec: (matcher, behaviour) => void behaviours.unshift({ matcher, behaviour }),
+    onExec: execs.on,
     get openExecs() {
-      return [...execs];
+      return execs.open;
     },
-    setPlatform: (image, platform) => void platforms.set(image, platform),
     files: (container) => containers.find(container).files.all,
     addFile: (container, path, content, mode) => containers.find(container).files.add(path, content, mode),
     setLogTail(container, text) {
@@ -131,10 +164,8 @@ export function createFakeEngine(options: { clock: Clock; info?: Partial<EngineI
     inspectContainer: (id, signal) => calls.perform('inspectContainer', signal, () => containers.details(id)),
     imagePlatform: (image, signal) =>
       calls.perform('imagePlatform', signal, () => {
-        const platform = platforms.get(image);
+        const platform = images.platform(image);
         if (platform) return platform;
-        const known = (container: Container) => container.image === image || container.imageId === image;
-        if (containers.controls.containers().some(known)) return { operatingSystem: 'linux', architecture: 'amd64' };
         throw new AgentContainersError('engine-object-not-found', `Inspecting image ${image} failed: no such image.`);
       }),
     events: (query) => events.stream(query),
@@ -143,38 +174,48 @@ export function createFakeEngine(options: { clock: Clock; info?: Partial<EngineI
       calls.perform('stopContainer', signal, () => {
         if (containers.has(id)) containers.controls.stop(id);
       }),
-    removeContainer: (id, { force, signal }) =>
+    removeContainer: (id, { volumes: withVolumes, force, signal }) =>
       calls.perform('removeContainer', signal, () => {
         if (!containers.has(id)) return;
-        if (containers.find(id).container.running && !force) {
+        const { container } = containers.find(id);
+        if (container.running && !force) {
           throw new AgentContainersError('engine-conflict', `Removing container ${id} failed: it is running.`);
         }
         containers.controls.remove(id);
+        if (withVolumes) volumes.removeAnonymous(container);
       }),
+    inspectImage: (image, signal) => calls.perform('inspectImage', signal, () => images.details(image)),
+    renameContainer: (id, name, signal) => calls.perform('renameContainer', signal, () => containers.rename(id, name)),
+    describeContainer: (id, signal) => calls.perform('describeContainer', signal, () => containers.describe(id)),
+    commitContainer: (id, { labels }, signal) =>
+      calls.perform('commitContainer', signal, () => {
+        const { container, files } = containers.find(id);
+        return images.commit({ ...container.labels, ...labels }, container.imageId, files.all);
+      }),
+    createContainer: (blueprint, imageId, signal) =>
+      calls.perform('createContainer', signal, () => containers.create(blueprint, imageId)),
+    removeImage: (id, signal) =>
+      calls.perform('removeImage', signal, () => {
+        const isUsed = containers.controls.containers().some(({ imageId }) => imageId === images.details(id)?.id);
+        if (!isUsed) images.removeUnnamed(id);
+      }),
+    listImages: ({ labels, signal }) =>
+      calls.perform('listImages', signal, () =>
+        images.controls.images.flatMap((image) => (hasLabels(image.labels, labels) ? image.id : [])),
+      ),
+    listVolumes: ({ labels, signal }) =>
+      calls.perform('listVolumes', signal, () => volumes.list((own) => hasLabels(own, labels))),
+    removeVolume: (name, signal) => calls.perform('removeVolume', signal, () => volumes.remove(name)),
+    listNetworks: ({ labels, signal }) =>
+      calls.perform('listNetworks', signal, () =>
+        [...networks].flatMap(([name, own]) => (hasLabels(own, labels) ? name : [])),
+      ),
     removeNetworks: ({ labels, signal }) =>
       calls.perform('removeNetworks', signal, () => {
         for (const [name, own] of networks) if (hasLabels(own, labels)) networks.delete(name);
       }),
     exec: (spec) =>
-      calls.perform('exec', spec.signal, () => {
-        const { container } = containers.find(spec.containerId);
-        const doing = `Running ${describeExec(spec)} in container ${container.name} failed`;
-        if (!container.running) throw new AgentContainersError('engine-conflict', `${doing}: it is not running.`);
-        const script = behaviours.find(({ matcher }) => matchesExec(matcher, spec));
-        if (!script) {
-          throw calls.unscripted(`engine.exec ${JSON.stringify(spec.argv)}`, 'Script it with engine.onExec(…).');
-        }
-        const id = `exec-${++execCount}`;
-        const session = createFakeExecSession(
-          id,
-          { ...spec, containerId: container.id },
-          script.behaviour,
-          calls.report,
-        );
-        execs.add(session);
-        void session.exited.then(() => execs.delete(session));
-        return session;
-      }),
+      calls.perform('exec', spec.signal, () => execs.run(spec, containers.find(spec.containerId).container)),
     statPath: (id, path, signal) => calls.perform('statPath', signal, () => containers.find(id).files.stat(path)),
     putArchive: (id, path, tar, signal) =>
       calls.perform('putArchive', signal, () => containers.find(id).files.putArchive(path, tar)),
@@ -191,7 +232,7 @@ export function createFakeEngine(options: { clock: Clock; info?: Partial<EngineI
     leaks: () => [
       ...calls.leaks(),
       ...Array.from({ length: events.open }, () => 'an event stream of the engine is open'),
-      ...[...execs].map((exec) => `${describeExec(exec.spec)} is running in a container`),
+      ...execs.leaks(),
     ],
   };
 }

@@ -1,3 +1,4 @@
+import type { Container } from '../agentcontainers/model/container.ts';
 import type { Delivery, DeliverRequest, LaunchRequest, SubAgentLauncher } from '../agentcontainers/ports.ts';
 import { AgentContainersError } from '../errors.ts';
 import type { FakeEngine } from './fake-engine.ts';
@@ -7,12 +8,16 @@ import type { LeakSource } from './leak-guard.ts';
 import { createScriptedCalls } from './scripted-calls.ts';
 import type { CallControls } from './scripted-calls.ts';
 
-export interface FakeSubAgentLauncher extends SubAgentLauncher, CallControls<'deliver' | 'launch'>, LeakSource {
+export interface FakeSubAgentLauncher
+  extends SubAgentLauncher, CallControls<'readOnlyMount' | 'deliver' | 'launch'>, LeakSource {
   /**
-   * Delivery into a running container succeeds (by archive, from then on the file is present) and so does the launch.
-   * The process runs until it is stopped, its container ends, or the test ends it.
+   * Delivery into a running container succeeds (without a copy where {@link mounts} says so, else by archive, from then
+   * on the file is present) and so does the launch. The process runs until it is stopped, its container ends, or the test
+   * ends it.
    */
   succeedsByDefault(): FakeSubAgentLauncher;
+  /** From now on this directory of the host is to be mounted into containers that are made; `undefined`: none, as at first. */
+  mounts(source: string | undefined): void;
   onDeliver(script: (request: DeliverRequest) => Delivery | Promise<Delivery>): void;
   /** Called before the process comes to be: may throw, wait, or return the version that the process reports. */
   onLaunch(script: (request: LaunchRequest) => string | undefined | Promise<string | undefined>): void;
@@ -25,18 +30,24 @@ export interface FakeSubAgentLauncher extends SubAgentLauncher, CallControls<'de
 }
 
 const DEFAULT_VERSION = 'fake-agent 1.0.0';
+const DIRECTORY = '/.agentcontainers';
 
 /** @param world.engine its containers are where sub-agents run; when one ends, so do they */
 export function createFakeSubAgentLauncher(world: { engine: FakeEngine }): FakeSubAgentLauncher {
-  const calls = createScriptedCalls('subAgentLauncher', ['deliver', 'launch']);
+  const calls = createScriptedCalls('subAgentLauncher', ['readOnlyMount', 'deliver', 'launch']);
   const deliveries: (Delivery & { readonly request: DeliverRequest })[] = [];
   const processes: FakeSubAgentProcess[] = [];
+  let mountSource: string | undefined;
   let deliverScript: ((request: DeliverRequest) => Delivery | Promise<Delivery>) | undefined;
   let launchScript: ((request: LaunchRequest) => string | undefined | Promise<string | undefined>) | undefined;
 
   function deliverByDefault({ binary, containerId }: DeliverRequest): Delivery {
-    requireRunning(containerId, 'sub-agent-delivery-failed', `Delivering ${binary.name}`);
-    const path = `/.agentcontainers/${binary.name}-${binary.sha256.slice(0, 12)}`;
+    const { mounts } = requireRunning(containerId, 'sub-agent-delivery-failed', `Delivering ${binary.name}`);
+    const path = `${DIRECTORY}/${binary.name}-${binary.sha256.slice(0, 12)}`;
+    const isMounted = mounts.some(
+      (mount) => mount.destination === DIRECTORY && mount.source === mountSource && !mount.writable,
+    );
+    if (isMounted) return { path, way: 'mounted', version: DEFAULT_VERSION };
     const present = deliveries.some(
       ({ request, ...done }) => request.containerId === containerId && done.path === path,
     );
@@ -47,9 +58,9 @@ export function createFakeSubAgentLauncher(world: { engine: FakeEngine }): FakeS
     containerId: string,
     code: 'sub-agent-delivery-failed' | 'sub-agent-start-failed',
     doing: string,
-  ): void {
+  ): Container {
     const container = world.engine.containers().find(({ id }) => id === containerId);
-    if (container?.running) return;
+    if (container?.running) return container;
     const reason = container ? 'is not running' : 'is gone';
     throw new AgentContainersError(code, `${doing} failed: container ${containerId.slice(0, 12)} ${reason}.`);
   }
@@ -82,10 +93,17 @@ export function createFakeSubAgentLauncher(world: { engine: FakeEngine }): FakeS
     onLaunch(script) {
       launchScript = script;
     },
+    mounts(source) {
+      mountSource = source;
+    },
     deliveries,
     processes,
     running,
 
+    readOnlyMount: (signal) =>
+      calls.perform('readOnlyMount', signal, () =>
+        mountSource === undefined ? undefined : { source: mountSource, target: DIRECTORY },
+      ),
     deliver: (request) =>
       calls.perform('deliver', request.signal, async () => {
         if (!deliverScript) throw unscripted(`deliver ${request.binary.name}`, 'onDeliver');

@@ -6,6 +6,8 @@ export interface FakeSubAgentProcess extends SubAgentProcess {
   readonly running: boolean;
   /** The grace of each `stop` that it was asked for, in ms. */
   readonly stops: readonly number[];
+  /** Says that it is busy with this, or, without a reason, that it is not any more. */
+  reportBusy(reason?: string): void;
   /** Ends by itself, with code 0 unless said otherwise. */
   exit(how?: Partial<SubAgentExit>): void;
   /** Ends with code 1 and the given last output. */
@@ -18,6 +20,7 @@ export function createFakeSubAgentProcess(request: LaunchRequest, version: strin
   const stops: number[] = [];
   let running = true;
   let deaf = false;
+  let busy: string | undefined;
   let settle: (exit: SubAgentExit) => void = () => {};
   const exited = new Promise<SubAgentExit>((resolve) => {
     settle = resolve;
@@ -27,6 +30,7 @@ export function createFakeSubAgentProcess(request: LaunchRequest, version: strin
     if (!running) return;
     running = false;
     request.signal.removeEventListener('abort', onAbort);
+    reportBusy(undefined);
     const { exitCode = 0, reason = 'exit', outputTail = '' } = how;
     settle({
       reason,
@@ -34,6 +38,12 @@ export function createFakeSubAgentProcess(request: LaunchRequest, version: strin
       outputTail,
       message: how.message ?? `The sub-agent ended (${reason}, code ${exitCode}).`,
     });
+  }
+
+  function reportBusy(reason: string | undefined): void {
+    if (reason === busy) return;
+    busy = reason;
+    request.onBusy?.(reason);
   }
 
   function askToEnd(): void {
@@ -49,6 +59,9 @@ export function createFakeSubAgentProcess(request: LaunchRequest, version: strin
     stops,
     get running() {
       return running;
+    },
+    reportBusy(reason) {
+      if (running) reportBusy(reason);
     },
     exit,
     crash: (outputTail = '') => exit({ exitCode: 1, outputTail }),

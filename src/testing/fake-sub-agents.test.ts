@@ -110,6 +110,36 @@ describe('fake sub-agent launcher', () => {
     expect(launcher.leaks()).toEqual([]);
   });
 
+  it('mounts what it was told to, and delivers without a copy where that is mounted', async () => {
+    const { launcher, request, engine, binary } = setUp();
+    launcher.succeedsByDefault();
+    expect(await launcher.readOnlyMount(signal)).toBeUndefined();
+    launcher.mounts('/host/store');
+    const mount = await launcher.readOnlyMount(signal);
+    expect(mount).toEqual({ source: '/host/store', target: '/.agentcontainers' });
+    const at = (source: string) => ({ type: 'bind', source, destination: '/.agentcontainers', writable: false });
+    const { id: ours } = engine.addContainer({ mounts: [at('/host/store')] });
+    const { id: other } = engine.addContainer({ mounts: [at('/elsewhere')] });
+    expect(await launcher.deliver({ containerId: ours, binary, signal })).toMatchObject({ way: 'mounted' });
+    expect(await launcher.deliver({ containerId: other, binary, signal })).toMatchObject({ way: 'archive' });
+    expect(await launcher.deliver(request)).toMatchObject({ way: 'archive' });
+    expect(launcher.calls).toMatchObject({ readOnlyMount: 2, deliver: 3 });
+  });
+
+  it('reports what a process is busy with until it ends', async () => {
+    const { launcher, request } = setUp();
+    launcher.succeedsByDefault();
+    const told: (string | undefined)[] = [];
+    await launcher.launch({ ...request, onBusy: (reason) => told.push(reason) });
+    const [process] = launcher.processes;
+    process?.reportBusy('a build');
+    process?.reportBusy();
+    process?.reportBusy('tests');
+    process?.exit();
+    process?.reportBusy('after the end');
+    expect(told).toEqual(['a build', undefined, 'tests', undefined]);
+  });
+
   it('loses its processes with their container, their signal or by themselves', async () => {
     const { launcher, request, engine } = setUp();
     launcher.succeedsByDefault();

@@ -17,6 +17,10 @@ export type { FakeDevcontainerCli, ReadConfigurationScript, ScriptKey, UpScript 
 export { createFakeEngine } from './fake-engine.ts';
 export type { EngineCall, FakeEngine } from './fake-engine.ts';
 export type { ExecBehaviour, ExecMatcher, FakeExecSession, ScriptedExec } from './fake-exec.ts';
+export type { FakeImage, FakeImageControls, ImageSeed } from './fake-engine-images.ts';
+export type { FakeVolumeControls } from './fake-engine-volumes.ts';
+export { createFakeProjectFinder } from './fake-project-finder.ts';
+export type { FakeProjectFinder } from './fake-project-finder.ts';
 export { createFakeSubAgentClient } from './fake-sub-agent-client.ts';
 export type { FakeSubAgentClient } from './fake-sub-agent-client.ts';
 export { createFakeSubAgentLauncher } from './fake-sub-agent-launcher.ts';

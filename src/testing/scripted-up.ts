@@ -3,6 +3,7 @@ import type { Container } from '../agentcontainers/model/container.ts';
 import type { UpOutcome, UpRequest } from '../agentcontainers/ports.ts';
 import type { Clock } from '../clock/clock.ts';
 import type { ContainerSeed } from './build-container.ts';
+import { composeLabels, fakeComposeProject } from './fake-compose.ts';
 import type { FakeEngine } from './fake-engine.ts';
 import type { Gate } from './gate.ts';
 
@@ -16,7 +17,7 @@ export interface ScriptedUp {
   progress(phase: string, text: string, level?: number): void;
   /** Waits for the test; throws when the request is aborted. */
   wait(gate: Gate): Promise<void>;
-  /** Does to the engine what the CLI does: removes, starts or makes the container of this configuration. */
+  /** Does to the engine what the CLI does: starts the container of this configuration, or makes one. */
   createContainer(seed?: ContainerSeed): Container;
   /** A hook after the config's `waitFor` begins. */
   ready(): void;
@@ -39,7 +40,12 @@ export function createScriptedUp(world: { engine: FakeEngine; clock: Clock }, re
     const { workspaceFolder, configPath } = request.key;
     return engine
       .containers()
-      .find(({ labels }) => labels[LABEL.localFolder] === workspaceFolder && labels[LABEL.configFile] === configPath);
+      .find(
+        ({ labels }) =>
+          labels[LABEL.localFolder] === workspaceFolder &&
+          labels[LABEL.configFile] === configPath &&
+          Object.entries(request.labels ?? {}).every(([name, value]) => labels[name] === value),
+      );
   }
 
   return {
@@ -47,13 +53,17 @@ export function createScriptedUp(world: { engine: FakeEngine; clock: Clock }, re
     progress: (phase, text, level = 3) => request.onProgress({ phase, text, level, at: clock.now() }),
     wait: (gate) => gate.wait(request.signal),
     createContainer(seed = {}) {
-      let existing = ownContainer();
-      for (; existing && request.removeExisting; existing = ownContainer()) engine.remove(existing.id);
+      const existing = request.mode === 'find' ? ownContainer() : undefined;
       if (existing) {
         engine.start(existing.id);
         return engine.container(existing.id);
       }
-      return engine.addContainer({ ...request.key, ...seed });
+      const { composeProject: name, config = {} } = request;
+      const project = name === undefined ? undefined : fakeComposeProject(request.key, config, name);
+      const labels = { ...request.labels, ...(project && composeLabels(project)), ...seed.labels };
+      const made = engine.addContainer({ ...request.key, ...seed, labels });
+      request.onContainerRuns?.();
+      return made;
     },
     ready: () => settle(true),
     success: (containerId, more = {}) => ({ outcome: 'success', containerId, ...more }),

@@ -16,7 +16,7 @@ it('wires the fakes: a change of a file reaches the watcher, and an up the engin
   expect(seen).toHaveBeenCalledTimes(1);
   const key = { workspaceFolder: '/src/app', configPath: '/src/app/.devcontainer/devcontainer.json' };
   expect(await world.configFiles.canonicalKey('/src/app')).toEqual(key);
-  await world.cli.up({ key, removeExisting: false, onProgress: () => {}, signal }).done;
+  await world.cli.up({ key, mode: 'find', onProgress: () => {}, signal }).done;
   expect(world.engine.container('app').running).toBe(true);
   expect((await world.cli.readConfiguration({ key, signal })).customizations).toEqual([
     { agentcontainers: { name: 'mine' } },

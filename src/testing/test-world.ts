@@ -15,6 +15,8 @@ import { createFakeDevcontainerCli } from './fake-devcontainer-cli.ts';
 import type { FakeDevcontainerCli } from './fake-devcontainer-cli.ts';
 import { createFakeEngine } from './fake-engine.ts';
 import type { FakeEngine } from './fake-engine.ts';
+import { createFakeProjectFinder } from './fake-project-finder.ts';
+import type { FakeProjectFinder } from './fake-project-finder.ts';
 import { createFakeSubAgentClient } from './fake-sub-agent-client.ts';
 import type { FakeSubAgentClient } from './fake-sub-agent-client.ts';
 import { createFakeSubAgentLauncher } from './fake-sub-agent-launcher.ts';
@@ -47,6 +49,8 @@ export interface TestWorld extends Ports, LeakGuard {
   /** Its changes reach the watcher, unless made quietly. */
   readonly configFiles: FakeConfigFiles;
   readonly watcher: FakeWatcher;
+  /** Finds the folders of `addWorkspace`, and those that are added to it. */
+  readonly projectFinder: FakeProjectFinder;
   readonly subAgentClient: FakeSubAgentClient;
   readonly subAgentProvider: FakeSubAgentProvider;
   readonly subAgentLauncher: FakeSubAgentLauncher;
@@ -75,6 +79,7 @@ export function createTestWorld(overrides: AgentContainersOptions & { readonly s
     cli: createFakeDevcontainerCli({ engine, clock }),
     configFiles: createFakeConfigFiles({ clock, onChange: (directory) => void watcher.change(directory) }),
     watcher,
+    projectFinder: createFakeProjectFinder({ onChange: (directory) => void watcher.change(directory) }),
     subAgentClient: createFakeSubAgentClient(),
     subAgentProvider: createFakeSubAgentProvider(),
     subAgentLauncher: createFakeSubAgentLauncher({ engine }),
@@ -83,11 +88,21 @@ export function createTestWorld(overrides: AgentContainersOptions & { readonly s
     logger: createRecordingLogger(),
     newId: countingIds(),
   };
-  const { cli, configFiles, subAgentClient, subAgentProvider, subAgentLauncher } = fakes;
+  const { cli, configFiles, projectFinder, subAgentClient, subAgentProvider, subAgentLauncher } = fakes;
 
   return {
     ...fakes,
-    ...createLeakGuard([engine, cli, configFiles, watcher, subAgentClient, subAgentProvider, subAgentLauncher, clock]),
+    ...createLeakGuard([
+      engine,
+      cli,
+      configFiles,
+      watcher,
+      projectFinder,
+      subAgentClient,
+      subAgentProvider,
+      subAgentLauncher,
+      clock,
+    ]),
     options: { ...fakes, ...given },
     subAgentsSucceed() {
       for (const fake of [subAgentClient, subAgentProvider, subAgentLauncher]) fake.succeedsByDefault();
@@ -96,6 +111,7 @@ export function createTestWorld(overrides: AgentContainersOptions & { readonly s
       const { config = buildConfig(), configPath = '.devcontainer/devcontainer.json', container, merged } = seed;
       const key = { workspaceFolder: folder, configPath: posix.resolve(folder, configPath) };
       configFiles.write(folder, configPath, config);
+      projectFinder.add(folder, configPath);
       cli.upCreatesContainer(key, container);
       cli.readsConfiguration(key, { customizations: customizationsOf(config), ...merged });
     },
