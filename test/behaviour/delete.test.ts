@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { AgentContainersError } from '../../src/index.ts';
 import { createGate } from '../../src/testing/index.ts';
-import { APP, beginWithApp } from './support/story.ts';
+import { APP, begin, beginWithApp, COMPOSE, projectLabels } from './support/story.ts';
 
 test('a delete ends the sub-agent, stops the container, removes it, deletes the record and drops the entry', async () => {
   const { world, api, only, id, containerId, end } = await beginWithApp();
@@ -93,43 +93,46 @@ test('a delete is refused while a job owns the entry, also while it is being del
   gate.open();
   await world.clock.settle();
 
+  const { removeContainer: before } = world.engine.calls;
   const removing = world.engine.hang('removeContainer');
   const removed = api.remove(id);
   await removing.reached();
   await expect(api.remove(id)).rejects.toMatchObject({ code: 'devcontainer-transitioning' });
   removing.open();
   await removed;
-  expect(world.engine.calls.removeContainer).toBe(1);
+  expect(world.engine.calls.removeContainer).toBe(before + 1);
   await end();
 });
 
-test.each([true, false])('anonymous volumes are removed only when asked: %s', async (volumes) => {
-  const asked: boolean[] = [];
-  const { world, api, id, end } = await beginWithApp({
-    arrange: ({ engine }) => {
-      const remove = engine.removeContainer;
-      engine.removeContainer = (container, options) => {
-        asked.push(options.volumes);
-        return remove(container, options);
-      };
-    },
-  });
-  await api.remove(id, { volumes });
-  expect(asked).toEqual([volumes]);
-  expect(world.engine.containers()).toEqual([]);
-  await end();
-});
+test.each(['none', 'anonymous', 'named'] as const)(
+  'anonymous volumes are removed only when asked: %s',
+  async (volumes) => {
+    const asked: boolean[] = [];
+    const { world, api, id, end } = await beginWithApp({
+      arrange: ({ engine }) => {
+        const remove = engine.removeContainer;
+        engine.removeContainer = (container, options) => {
+          asked.push(options.volumes);
+          return remove(container, options);
+        };
+      },
+    });
+    await api.remove(id, { volumes });
+    expect(asked).toEqual([volumes !== 'none']);
+    expect(world.engine.containers()).toEqual([]);
+    await end();
+  },
+);
 
 test('a delete of a compose configuration removes all of its project and its network, and nothing else', async () => {
-  const labels = { 'com.docker.compose.project': 'app' };
   const { world, api, id, end } = await beginWithApp({
-    workspace: { config: { dockerComposeFile: 'docker-compose.yml', service: 'app' } },
-    container: { labels },
+    workspace: { config: COMPOSE },
+    container: { labels: projectLabels('app') },
     arrange: ({ engine }) => {
-      engine.addContainer({ name: 'db', labels });
-      engine.addContainer({ name: 'old', labels, state: 'exited' });
+      engine.addContainer({ name: 'db', labels: projectLabels('db') });
+      engine.addContainer({ name: 'old', labels: projectLabels('old'), state: 'exited' });
       engine.addContainer({ name: 'other', labels: { 'com.docker.compose.project': 'apple' } });
-      engine.addNetwork('app_default', labels);
+      engine.addNetwork('app_default', { 'com.docker.compose.project': 'app_devcontainer' });
       engine.addNetwork('apple_default', { 'com.docker.compose.project': 'apple' });
     },
   });
@@ -148,7 +151,7 @@ test('an image that carries the label of a project makes no container of that pr
       engine.addNetwork('production_default', labels);
     },
   });
-  await api.remove(id, { volumes: true });
+  await api.remove(id, { volumes: 'anonymous' });
   expect(world.engine.containers().map(({ name, running }) => [name, running])).toEqual([['prod-db', true]]);
   expect(world.engine.networks).toEqual(['production_default']);
   await end();
@@ -246,11 +249,10 @@ test.each(['running', 'exited'] as const)(
 );
 
 test('a delete of which one container cannot be removed ends when the others are gone', async () => {
-  const labels = { 'com.docker.compose.project': 'app' };
   const { world, api, only, id, containerId, end } = await beginWithApp({
-    workspace: { config: { dockerComposeFile: 'docker-compose.yml', service: 'app' } },
-    container: { labels },
-    arrange: ({ engine }) => void engine.addContainer({ name: 'db', labels }),
+    workspace: { config: COMPOSE },
+    container: { labels: projectLabels('app') },
+    arrange: ({ engine }) => void engine.addContainer({ name: 'db', labels: projectLabels('db') }),
   });
   const slow = createGate();
   const { removeContainer } = world.engine;
@@ -266,5 +268,28 @@ test('a delete of which one container cannot be removed ends when the others are
   slow.open();
   expect(await refusal).toMatchObject({ code: 'remove-failed' });
   expect(world.engine.containers().map(({ name }) => name)).toEqual(['app-1']);
+  await end();
+});
+
+test('what went wrong in a container is over with it, also where the entry stays', async () => {
+  const options = { adopt: 'roots', roots: ['/src'], discovery: true } as const;
+  const { world, api, only, end } = await begin(options, ({ addWorkspace, cli }) => {
+    addWorkspace('/src/app');
+    cli.onUp(APP, (up) =>
+      up.failure('It failed.', { containerId: up.createContainer().id, phase: 'postCreateCommand' }),
+    );
+  });
+  const { id } = await only();
+  await api.startDevcontainer(id);
+  await world.clock.run(1_000);
+  expect(await only()).toMatchObject({ status: 'running', degraded: [{ phase: 'postCreateCommand' }] });
+  await api.remove(id);
+  world.cli.upCreatesContainer(APP);
+  await api.startDevcontainer(id);
+  await world.clock.run(1_000);
+  const now = await only();
+  expect(now).toMatchObject({ status: 'running' });
+  expect(now.error).toBeUndefined();
+  expect(now.degraded).toBeUndefined();
   await end();
 });

@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest';
-import { AgentContainersError } from '../../src/index.ts';
 import { begin, beginWithApp } from './support/story.ts';
 
 test('bringing up what runs already, and was only seen so far, injects its sub-agent at once', async () => {
@@ -12,20 +11,19 @@ test('bringing up what runs already, and was only seen so far, injects its sub-a
   await end();
 });
 
-test('an up that cannot reach the engine fails, and does not wait for the engine to come back', async () => {
-  const { world, api, end } = await begin({}, ({ addWorkspace, cli, engine }) => {
+test('what cannot be known to have no container is not brought up: the engine is away, and there may be one', async () => {
+  const { world, api, only, end } = await begin({}, ({ addWorkspace, engine }) => {
     addWorkspace('/src/app');
-    cli.onUp('/src/app', () => {
-      throw new AgentContainersError('engine-unreachable', 'Connecting to the container engine failed.');
-    });
+    engine.addContainer({ workspaceFolder: '/src/app', name: 'app-1' });
     engine.goDown();
   });
-  const { done } = await api.create({ workspaceFolder: '/src/app' });
-  await world.clock.settle();
-  expect(await done).toMatchObject({ status: 'failed', error: 'Connecting to the container engine failed.' });
+  await expect(api.create({ workspaceFolder: '/src/app' })).rejects.toMatchObject({ code: 'list-failed' });
+  expect(world.cli.calls.up).toBe(0);
   world.engine.comeBack();
   await world.clock.run(60_000);
-  expect((await api.list()).devcontainers).toMatchObject([{ status: 'error' }]);
+  expect(await only()).toMatchObject({ status: 'running', container: { name: 'app-1' } });
+  const { started } = await api.create({ workspaceFolder: '/src/app' });
+  expect(started).toBe(false);
   await end();
 });
 

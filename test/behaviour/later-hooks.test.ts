@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { createGate } from '../../src/testing/index.ts';
-import { APP, begin, beginWithApp, CONFIG } from './support/story.ts';
+import { APP, CONFIG, begin, beginWithApp } from './support/story.ts';
 
 test('a devcontainer is running as soon as a hook after waitFor begins, while that hook goes on', async () => {
   const gate = createGate();
@@ -139,9 +139,10 @@ test('a stop cancels the later hooks of an up and waits for their end', async ()
   });
   await api.recreate(id);
   await world.clock.settle();
+  const { stopContainer: before } = world.engine.calls;
   const { done } = await api.stopDevcontainer(id);
   await world.clock.settle();
-  expect(world.engine.calls.stopContainer).toBe(0);
+  expect(world.engine.calls.stopContainer).toBe(before);
   leaving.open();
   await world.clock.settle();
   expect(await done).toMatchObject({ status: 'succeeded' });
@@ -172,5 +173,26 @@ test('later hooks take no room from other ups', async () => {
   await world.clock.settle();
   expect(world.cli.running).toEqual(['/src/a', '/src/b']);
   for (const { done } of [a, b]) expect(await done).toMatchObject({ status: 'succeeded' });
+  await end();
+});
+
+test('a service without a bind mount is running as soon as a later hook begins, and can be stopped', async () => {
+  const { world, api, only, end } = await begin({ labelSecret: 'secret' }, ({ addWorkspace, cli }) => {
+    addWorkspace('/src/app', { config: { dockerComposeFile: 'compose.yml', service: 'app' } });
+    cli.onUp(APP, async (up) => {
+      const container = up.createContainer({ mounts: [] });
+      up.ready();
+      await up.wait(createGate());
+      return up.success(container.id);
+    });
+  });
+  const { done } = await api.create({ workspaceFolder: '/src/app' });
+  await world.clock.run(1_000);
+  expect(await done).toMatchObject({ status: 'succeeded' });
+  const { id, status } = await only();
+  expect(status).toBe('running');
+  await api.stopDevcontainer(id);
+  await world.clock.run(1_000);
+  expect(await only()).toMatchObject({ status: 'stopped' });
   await end();
 });

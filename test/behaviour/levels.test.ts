@@ -26,8 +26,8 @@ const NOTHING = {
     stopContainer: 0,
     removeContainer: 0,
   },
-  cli: { version: 0, up: 0, readConfiguration: 0 },
-  launcher: { deliver: 0, launch: 0 },
+  cli: { version: 0, build: 0, up: 0, readConfiguration: 0, endProcess: 0 },
+  launcher: { readOnlyMount: 0, deliver: 0, launch: 0 },
   created: 0,
   read: 0,
   watched: [],
@@ -113,11 +113,18 @@ test.each([
   await end();
 });
 
-test('a mount of a folder above proves the label', async () => {
+test('a mount of a folder above proves the label only where that is the git working tree, as the CLI mounts it', async () => {
   const mounts = [{ type: 'bind', source: '/src', destination: '/workspaces', writable: true }];
-  const { only, end } = await beginWithApp({ container: { mounts } });
-  expect(await only()).toMatchObject({ level: 'adopted', agent: { status: 'running' } });
-  await end();
+  for (const isWorkingTree of [false, true]) {
+    const arrange = ({ configFiles }: TestWorld): void => {
+      if (isWorkingTree) configFiles.addGitRoot('/src');
+    };
+    const { only, end } = await beginWithApp({ container: { mounts }, arrange });
+    expect(await only()).toMatchObject(
+      isWorkingTree ? { level: 'adopted', agent: { status: 'running' } } : { level: 'seen' },
+    );
+    await end();
+  }
 });
 
 test('a container without proof does not stand for a devcontainer that is adopted', async () => {

@@ -54,9 +54,11 @@ test('the log holds what users want to read, and each operation says where its p
   await world.clock.settle();
   expect(first.operation.logOffset).toBe(0);
   const all = await textOf(api.logs(id));
-  expect(all).toBe('Building 1 with äöü\nworth telling\nBuilding 2 with äöü\nworth telling\n');
+  expect(all).toBe(
+    'Stopping app-1\nBuilding 1 with äöü\nworth telling\nStopping container-2\nBuilding 2 with äöü\nworth telling\n',
+  );
   expect(await textOf(api.logs(id, { offset: second.operation.logOffset }))).toBe(
-    'Building 2 with äöü\nworth telling\n',
+    'Stopping container-2\nBuilding 2 with äöü\nworth telling\n',
   );
   expect(await textOf(api.logs(id, { offset: 1_000_000 }))).toBe('');
   await end();
@@ -68,7 +70,7 @@ test('the log of a failed up says why', async () => {
   });
   await api.recreate(id);
   await world.clock.settle();
-  expect(await textOf(api.logs(id))).toContain('The build failed: no such image.\n');
+  expect(await textOf(api.logs(id))).toContain('The build failed: no such image. The earlier container runs again.\n');
   await end();
 });
 
@@ -91,10 +93,10 @@ test('a follower is told as it happens, and its reading ends at the close', asyn
   })();
   await api.recreate(id);
   await world.clock.settle();
-  expect(text).toBe('one\n');
+  expect(text).toBe('Stopping app-1\none\n');
   gate.open();
   await world.clock.settle();
-  expect(text).toBe('one\ntwo\n');
+  expect(text).toBe('Stopping app-1\none\ntwo\n');
   expect(ended).toBe(false);
   await end();
   await following;

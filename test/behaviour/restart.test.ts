@@ -153,6 +153,7 @@ test('records that a killed daemon left are deleted, and no sub-agent runs under
 
 test('a state that cannot be read is said so, and the start goes on', async () => {
   const broken: StateStorage = {
+    ...createMemoryStorage(),
     load: () => Promise.reject(new Error('the file is damaged')),
     save: async () => {},
   };
@@ -165,6 +166,7 @@ test('a state that cannot be read is said so, and the start goes on', async () =
 test('a state that cannot be written is said so once, and everything goes on', async () => {
   let failing = true;
   const storage: StateStorage = {
+    ...createMemoryStorage(),
     load: async () => undefined,
     save: async () => {
       if (failing) throw new Error('the disk is full');
@@ -193,7 +195,7 @@ test('a state from elsewhere, with what is not there any more, does no harm', as
         workspaceFolder: '/gone/too',
         configPath: '/gone/too/.devcontainer.json',
         adopted: false,
-        made: [{ containerId: 'none', fingerprint: 'f', properties: {}, ours: false }],
+        made: [{ containerId: 'none', fingerprint: 'f', inputs: {}, ours: false }],
       },
     ],
     operations: [],

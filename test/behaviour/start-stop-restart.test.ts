@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { AgentContainersError } from '../../src/index.ts';
 import { createGate } from '../../src/testing/index.ts';
-import { beginWithApp } from './support/story.ts';
+import { beginWithApp, COMPOSE, projectLabels } from './support/story.ts';
 
 test('a stop ends the sub-agent first, then the container', async () => {
   const { world, api, only, id, containerId, end } = await beginWithApp();
@@ -26,7 +26,7 @@ test('a start brings the same container up again, with its sub-agent', async () 
   const { done } = await api.startDevcontainer(id);
   await world.clock.settle();
   expect(await done).toMatchObject({ kind: 'start', status: 'succeeded' });
-  expect(world.cli.upRequests).toMatchObject([{ removeExisting: false }]);
+  expect(world.cli.upRequests).toMatchObject([{ mode: 'find' }]);
   expect(await only()).toMatchObject({
     status: 'running',
     container: { id: containerId },
@@ -52,12 +52,11 @@ test('a restart stops and starts the container in one operation', async () => {
 });
 
 test('a stop of a compose configuration stops all of its project and nothing else', async () => {
-  const labels = { 'com.docker.compose.project': 'app' };
   const { world, api, id, containerId, end } = await beginWithApp({
-    workspace: { config: { dockerComposeFile: 'docker-compose.yml', service: 'app' } },
-    container: { labels },
+    workspace: { config: COMPOSE },
+    container: { labels: projectLabels('app') },
     arrange: ({ engine }) => {
-      engine.addContainer({ name: 'db', labels });
+      engine.addContainer({ name: 'db', labels: projectLabels('db') });
       engine.addContainer({ name: 'other', labels: { 'com.docker.compose.project': 'apple' } });
       engine.addContainer({ name: 'plain' });
     },
@@ -164,16 +163,12 @@ test('a stop leaves containers alone with which only the label of an image is sh
 });
 
 test('a project of the same name in another folder is another project', async () => {
-  const labels = (folder: string) => ({
-    'com.docker.compose.project': 'app',
-    'com.docker.compose.project.working_dir': folder,
-  });
   const { world, api, id, end } = await beginWithApp({
-    workspace: { config: { dockerComposeFile: 'docker-compose.yml', service: 'app' } },
-    container: { labels: labels('/src/app') },
+    workspace: { config: COMPOSE },
+    container: { labels: projectLabels('app') },
     arrange: ({ engine }) => {
-      engine.addContainer({ name: 'db', labels: labels('/src/app') });
-      engine.addContainer({ name: 'foreign', labels: labels('/other/app') });
+      engine.addContainer({ name: 'db', labels: projectLabels('db') });
+      engine.addContainer({ name: 'foreign', labels: projectLabels('db', { folder: '/other/app/.devcontainer' }) });
     },
   });
   const { done } = await api.stopDevcontainer(id);
@@ -187,11 +182,10 @@ test('a project of the same name in another folder is another project', async ()
 test.each(['stopDevcontainer', 'restartDevcontainer', 'remove'] as const)(
   '%s of a project of which one container fails ends when the others have ended, too',
   async (command) => {
-    const labels = { 'com.docker.compose.project': 'app' };
     const { world, api, only, id, containerId, end } = await beginWithApp({
-      workspace: { config: { dockerComposeFile: 'docker-compose.yml', service: 'app' } },
-      container: { labels },
-      arrange: ({ engine }) => void engine.addContainer({ name: 'db', labels }),
+      workspace: { config: COMPOSE },
+      container: { labels: projectLabels('app') },
+      arrange: ({ engine }) => void engine.addContainer({ name: 'db', labels: projectLabels('db') }),
     });
     const slow = createGate();
     const { stopContainer } = world.engine;

@@ -15,6 +15,36 @@ async function leftAlone(): Promise<TestWorld> {
   return world;
 }
 
+test('the first pass reads each configuration that is known, once; they are watched after that', async () => {
+  const world = await leftAlone();
+  const { calls, watchDirectories } = world.configFiles;
+  const before = calls.read;
+  const readsBeforeWatches: number[] = [];
+  world.configFiles.watchDirectories = (key) => {
+    readsBeforeWatches.push(calls.read - before);
+    return watchDirectories(key);
+  };
+  const { api, end } = tell(world);
+  await api.start();
+  expect(await api.list()).toMatchObject({ devcontainers: [{ status: 'stopped', trusted: true, verdict: {} }] });
+  expect(readsBeforeWatches[0] ?? 1).toBe(1);
+  await world.clock.settle();
+  world.configFiles.write('/src/app', '.devcontainer/devcontainer.json', '{ broken');
+  await world.clock.settle();
+  expect(await api.list()).toMatchObject({ devcontainers: [{ configError: { line: 1 } }] });
+  await end();
+});
+
+test('what is changed between the first read and the first watch is seen', async () => {
+  const world = await leftAlone();
+  const { api, end } = tell(world);
+  await api.start();
+  world.configFiles.write('/src/app', '.devcontainer/devcontainer.json', '{ broken', { quietly: true });
+  await world.clock.settle();
+  expect(await api.list()).toMatchObject({ devcontainers: [{ configError: { line: 1 } }] });
+  await end();
+});
+
 test('a close without a start leaves the stored state as it is', async () => {
   const world = await leftAlone();
   const before = await world.storage.load();
@@ -30,6 +60,7 @@ test.each(['before', 'after'])(
     const before = await world.storage.load();
     const answer = createGate();
     const storage: StateStorage = {
+      ...world.storage,
       load: () => answer.wait().then(() => world.storage.load()),
       save: (state) => world.storage.save(state),
     };
@@ -51,6 +82,7 @@ test('a state that could not be read is not written over, whatever happens until
   const world = await leftAlone();
   const before = await world.storage.load();
   const storage: StateStorage = {
+    ...world.storage,
     load: () => Promise.reject(new Error('EIO')),
     save: (state) => world.storage.save(state),
   };

@@ -13,8 +13,8 @@ const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolv
 interface Accepted {
   readonly kind: string;
   readonly receipt: OperationReceipt;
-  /** Containers of the folder when the command was accepted. */
-  readonly before: readonly string[];
+  /** The container that was linked when the command was given. */
+  readonly linked?: string | undefined;
   end?: Operation;
 }
 
@@ -78,7 +78,8 @@ function watchProjections(api: AgentContainers, world: ChaosWorld): void {
       if (shown && !truth?.running && (world.endedAt.get(container?.id ?? '') ?? 0) <= since) {
         violations.push(`${workspaceFolder} is shown as running by a listing older than its last change`);
       }
-      if (from !== status) changedAt.set(id, world.moment);
+      // A new entry has not been looked at: that it is shown as stopped at first is no knowledge.
+      if (from !== undefined && from !== status) changedAt.set(id, world.moment);
     }
     for (const [id, { workspaceFolder }] of before) if (!now.has(id)) goneAt.set(workspaceFolder, world.moment);
     for (const [id, { workspaceFolder, status }] of now) {
@@ -126,7 +127,7 @@ function command(api: AgentContainers, world: ChaosWorld, accepted: Accepted[]):
       if (!found) return undefined;
       switch (kind) {
         case 'recreate':
-          return note(kind, await api.recreate(found.id));
+          return note(kind, await api.recreate(found.id), found.container?.id);
         case 'start':
           return note(kind, await api.startDevcontainer(found.id));
         case 'stop':
@@ -143,12 +144,9 @@ function command(api: AgentContainers, world: ChaosWorld, accepted: Accepted[]):
     return undefined;
   })();
 
-  function note(name: string, receipt: OperationReceipt): void {
-    const before = [...world.containers.values()]
-      .filter((container) => container.folder === folder)
-      .map(({ id }) => id);
+  function note(name: string, receipt: OperationReceipt, linked?: string): void {
     if (receipt.started && receipt.operation.phase === 'waiting') world.commanded(folder, begun);
-    const one: Accepted = { kind: name, receipt, before };
+    const one: Accepted = { kind: name, receipt, linked };
     accepted.push(one);
     void receipt.done.then((end) => {
       one.end = end;
@@ -207,7 +205,9 @@ async function check(world: ChaosWorld, api: AgentContainers, accepted: readonly
   const { violations } = world;
   const { devcontainers } = await api.list();
   for (const { name, status, container, agent, subAgentId, workspaceFolder } of devcontainers) {
-    const truth = [...world.containers.values()].find(({ folder }) => folder === workspaceFolder);
+    const [truth] = [...world.containers.values()]
+      .filter(({ folder }) => folder === workspaceFolder)
+      .sort((a, b) => Number(b.running) - Number(a.running) || b.createdAt - a.createdAt);
     if (status === 'starting' || status === 'stopping' || status === 'deleting')
       violations.push(`${name} is ${status} for ever`);
     if (container?.id !== truth?.id) violations.push(`${name} is linked to ${container?.id}, truth is ${truth?.id}`);
@@ -231,9 +231,14 @@ async function check(world: ChaosWorld, api: AgentContainers, accepted: readonly
   const held = devcontainers.flatMap(({ subAgentId }) => subAgentId ?? []);
   for (const id of world.records.keys()) if (!held.includes(id)) violations.push(`the record ${id} is held by nobody`);
   for (const id of held) if (!world.records.has(id)) violations.push(`the record ${id} is gone from the control plane`);
-  for (const { kind, receipt, end, before } of accepted) {
+  for (const { kind, receipt, end, linked = '' } of accepted) {
     if (!end) violations.push(`${kind} was accepted and lost: ${receipt.operation.id}`);
-    if (kind === 'recreate' && end?.status === 'succeeded' && before.some((id) => world.containers.has(id))) {
+    if (
+      kind === 'recreate' &&
+      end?.status === 'succeeded' &&
+      world.containers.has(linked) &&
+      !world.notRemoved.has(linked)
+    ) {
       violations.push('a recreate succeeded and the old container is there still');
     }
   }

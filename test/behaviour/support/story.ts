@@ -95,6 +95,21 @@ export const CONFIG = '.devcontainer/devcontainer.json';
 /** The devcontainer of `/src/app`, for scripts of the CLI that stand above what `addWorkspace` scripted. */
 export const APP = { workspaceFolder: '/src/app', configPath: `/src/app/${CONFIG}` };
 
+/** A configuration of `/src/app` whose container is the service `app` of a compose project. */
+export const COMPOSE = { dockerComposeFile: 'docker-compose.yml', service: 'app' };
+
+/** What compose writes on the containers of a service of that project, or of another one. */
+export function projectLabels(
+  service: string,
+  { name = 'app_devcontainer', folder = '/src/app/.devcontainer' } = {},
+): Record<string, string> {
+  return {
+    'com.docker.compose.project': name,
+    'com.docker.compose.service': service,
+    'com.docker.compose.project.working_dir': folder,
+  };
+}
+
 /** As a network mount does whose server is gone: calls for what lies in `folder` are not answered, until it is back. */
 export function hangAt(
   files: FakeConfigFiles,

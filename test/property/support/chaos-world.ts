@@ -24,6 +24,10 @@ interface TrueContainer {
   readonly createdAt: number;
   startedAt: number;
   running: boolean;
+  name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** It was renamed, to make room for its successor: from then on it does not stand for its folder. */
+  aside: boolean;
 }
 
 interface LiveProcess {
@@ -53,6 +57,8 @@ export function createChaosWorld(seed: number) {
   const endedAt = new Map<string, number>();
   const removedAt = new Map<string, number>();
   const wanted = new Set<string>();
+  /** Containers of which a removal failed. */
+  const notRemoved = new Set<string>();
   let listings = 0;
   const registering = new Map<string, number>();
   const commanded = new Map<string, number>();
@@ -66,7 +72,8 @@ export function createChaosWorld(seed: number) {
   function emit(action: string, containerId: string): void {
     // Events are hints: some are lost.
     if (mayFail(0.3)) return;
-    for (const push of streams) push({ action, containerId, at: clock.now(), labels: {} });
+    for (const push of streams)
+      push({ type: 'container', action, subjectId: containerId, at: clock.now(), labels: {} });
   }
 
   /** Notes two at once: never two of these in one folder, and never one while an injection is at work there. */
@@ -107,13 +114,45 @@ export function createChaosWorld(seed: number) {
     emit('die', container.id);
   }
 
+  function make(folder: string, labels: Readonly<Record<string, string>>): TrueContainer {
+    const at = clock.now() + ++counter;
+    const id = `c${counter}`;
+    const container = { id, name: id, folder, createdAt: at, startedAt: at, running: true, labels, aside: false };
+    containers.set(id, container);
+    emit('start', id);
+    return container;
+  }
+
+  /** A call that changes one container, which may have gone meanwhile. */
+  async function change(
+    id: string,
+    what: string,
+    signal: AbortSignal,
+    work: (container: TrueContainer) => void,
+  ): Promise<void> {
+    const container = containers.get(id);
+    const folder = container?.folder ?? id;
+    // What stands aside is in nobody's way; a delete stops and removes all containers of a folder together.
+    const isAlone = !container?.aside && exclusive.get(folder) !== what;
+    const release = isAlone ? exclusively(folder, what) : () => {};
+    // Who gave it up does not wait for it; the engine may do it all the same.
+    signal.addEventListener('abort', release);
+    try {
+      await scheduler.step(what);
+      if (mayFail(0.1)) {
+        if (what === 'remove') notRemoved.add(id);
+        throw new AgentContainersError('engine-request-failed', `The call ${what} failed.`);
+      }
+      if (container && containers.has(id)) work(container);
+      await scheduler.step(`${what}: answered`);
+    } finally {
+      release();
+    }
+  }
+
   const outside = {
     create(folder: string): void {
-      if ([...containers.values()].some((container) => container.folder === folder)) return;
-      const at = clock.now() + ++counter;
-      const container = { id: `c${counter}`, folder, createdAt: at, startedAt: at, running: true };
-      containers.set(container.id, container);
-      emit('start', container.id);
+      if (![...containers.values()].some((container) => container.folder === folder)) make(folder, {});
     },
     start(container: TrueContainer): void {
       if (container.running) return;
@@ -133,13 +172,17 @@ export function createChaosWorld(seed: number) {
   };
 
   function seen(container: TrueContainer): Container {
-    const { id, folder, createdAt, running } = container;
+    const { id, name, folder, createdAt, running } = container;
     return {
       id,
-      name: id,
+      name,
       image: 'image',
       imageId: 'image',
-      labels: { 'devcontainer.local_folder': folder, 'devcontainer.config_file': configOf(folder) },
+      labels: {
+        ...container.labels,
+        'devcontainer.local_folder': folder,
+        'devcontainer.config_file': configOf(folder),
+      },
       createdAt,
       state: running ? 'running' : 'exited',
       running,
@@ -170,25 +213,23 @@ export function createChaosWorld(seed: number) {
     try {
       await checkpoint('begin');
       if (mayFail(0.1)) return failed();
-      let mine = [...containers.values()].find((container) => container.folder === folder);
-      if (request.removeExisting && mine) {
-        outside.remove(mine);
-        mine = undefined;
-        await checkpoint('removed');
-        if (mayFail(0.1)) return failed();
-      }
-      outside.create(folder);
-      mine = [...containers.values()].find((container) => container.folder === folder);
-      if (mine) outside.start(mine);
+      const { mode, labels = {} } = request;
+      const found = [...containers.values()].findLast(
+        (container) =>
+          container.folder === folder &&
+          Object.entries(labels).every(([name, value]) => container.labels[name] === value),
+      );
+      const mine = mode === 'find' && found ? found : make(folder, labels);
+      outside.start(mine);
       await checkpoint('created');
-      if (mayFail(0.1)) return failed(mine?.id);
+      if (mayFail(0.1)) return failed(mine.id);
       if (random.chance(0.6)) {
         ready(true);
         exclusive.set(folder, 'tail');
         for (let hook = 0; hook < 6; hook++) await checkpoint('tail');
-        if (mayFail(0.3)) return failed(mine?.id);
+        if (mayFail(0.3)) return failed(mine.id);
       }
-      return { outcome: 'success', containerId: mine?.id ?? '' };
+      return { outcome: 'success', containerId: mine.id };
     } finally {
       ready(false);
       release();
@@ -205,11 +246,16 @@ export function createChaosWorld(seed: number) {
       async info() {
         return { name: 'chaos', version: '0', apiVersion: '1.41', operatingSystem: 'linux', architecture: 'amd64' };
       },
-      async listContainers({ signal }) {
-        listings++;
+      async listContainers({ labels, signal }) {
+        if (labels.length === 0) listings++;
         await scheduler.step('list: asked');
         if (mayFail(0.1)) throw new AgentContainersError('engine-unreachable', 'Listing failed.');
-        const snapshot = [...containers.values()].map(seen);
+        const snapshot = [...containers.values()].map(seen).filter((container) =>
+          labels.every((label) => {
+            const [name = '', value] = label.split('=');
+            return container.labels[name] === value;
+          }),
+        );
         await scheduler.step('list: answered');
         signal.throwIfAborted();
         return snapshot;
@@ -256,32 +302,40 @@ export function createChaosWorld(seed: number) {
           signal.removeEventListener('abort', onAbort);
         }
       },
-      async startContainer() {
-        throw new Error('Unscripted call: startContainer');
+      startContainer: (id, signal) => change(id, 'start', signal, (container) => outside.start(container)),
+      stopContainer: (id, { signal }) => change(id, 'stop', signal, (container) => outside.stop(container)),
+      removeContainer: (id, { signal }) => change(id, 'remove', signal, (container) => outside.remove(container)),
+      renameContainer: (id, name, signal) =>
+        change(id, 'rename', signal, (container) => {
+          container.name = name;
+          container.aside = name !== container.id;
+        }),
+      async inspectImage() {
+        await scheduler.step('image');
+        if (mayFail(0.1)) throw new AgentContainersError('engine-unreachable', 'Inspecting failed.');
+        return { id: 'image', platform: { operatingSystem: 'linux', architecture: 'amd64' }, labels: {} };
       },
-      async stopContainer(id) {
-        const container = containers.get(id);
-        const release = exclusively(container?.folder ?? id, 'stop');
-        try {
-          await scheduler.step('stop');
-          if (mayFail(0.1)) throw new AgentContainersError('engine-request-failed', 'Stopping failed.');
-          if (container && containers.has(id)) outside.stop(container);
-          await scheduler.step('stop: answered');
-        } finally {
-          release();
-        }
+      async describeContainer() {
+        throw new Error('Unscripted call: describeContainer');
       },
-      async removeContainer(id) {
-        const container = containers.get(id);
-        const release = exclusively(container?.folder ?? id, 'remove');
-        try {
-          await scheduler.step('remove');
-          if (mayFail(0.1)) throw new AgentContainersError('engine-request-failed', 'Removing failed.');
-          if (container && containers.has(id)) outside.remove(container);
-          await scheduler.step('remove: answered');
-        } finally {
-          release();
-        }
+      async commitContainer() {
+        throw new Error('Unscripted call: commitContainer');
+      },
+      async createContainer() {
+        throw new Error('Unscripted call: createContainer');
+      },
+      async listImages() {
+        return [];
+      },
+      async removeImage() {},
+      async listVolumes() {
+        return [];
+      },
+      async removeVolume() {
+        return true;
+      },
+      async listNetworks() {
+        return [];
       },
       async removeNetworks() {},
       async exec() {
@@ -302,6 +356,13 @@ export function createChaosWorld(seed: number) {
       async version() {
         return '0';
       },
+      async build({ key, signal }) {
+        await scheduler.step(`build ${key.workspaceFolder}`);
+        signal.throwIfAborted();
+        if (mayFail(0.1)) return { outcome: 'error', message: 'it does not build', phase: 'build', outputTail: '' };
+        return { outcome: 'success', images: ['image'] };
+      },
+      async endProcess() {},
       up(request) {
         const ready = createDeferred<boolean>();
         const done = runUp(request, ready.resolve);
@@ -310,7 +371,7 @@ export function createChaosWorld(seed: number) {
       },
       async readConfiguration({ key }) {
         await scheduler.step('read configuration');
-        return { workspaceFolder: `/in${key.workspaceFolder}`, remoteEnv: {}, customizations: [] };
+        return { workspaceFolder: `/in${key.workspaceFolder}`, remoteEnv: {}, customizations: [], hooks: {} };
       },
     },
     configFiles: {
@@ -320,9 +381,25 @@ export function createChaosWorld(seed: number) {
       async realDirectory(path) {
         return path;
       },
-      async read() {
-        return { kind: 'valid', fingerprint: 'f', properties: {}, config: {}, modifiedAt: 0 };
+      async gitRoot(folder) {
+        return folder;
       },
+      async read() {
+        return {
+          kind: 'valid',
+          fingerprint: 'f',
+          inputs: {},
+          images: [],
+          config: {},
+          modifiedAt: 0,
+          findings: [],
+          problems: [],
+        };
+      },
+      async contents() {
+        return {};
+      },
+      imageFindings: () => [],
       async watchDirectories() {
         return ['/w'];
       },
@@ -363,7 +440,15 @@ export function createChaosWorld(seed: number) {
         return { name: 'agent', path: '/agent', sha256: '0'.repeat(64) };
       },
     },
+    projectFinder: {
+      async find() {
+        return { keys: [], watchDirectories: [] };
+      },
+    },
     subAgentLauncher: {
+      async readOnlyMount() {
+        return undefined;
+      },
       async deliver({ containerId, signal }) {
         injects(containerId, 'delivery began');
         if (mayFail(0.1)) await hang(containers.get(containerId)?.folder ?? '', signal);
@@ -424,6 +509,7 @@ export function createChaosWorld(seed: number) {
     },
     endedAt,
     removedAt,
+    notRemoved,
     /** Folders that a person asked for, so that they are listed without a container too. */
     wanted,
     get listings() {

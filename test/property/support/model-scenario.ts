@@ -36,8 +36,9 @@ export function claimOf(container: Container, over: Partial<Claim> = {}): Claim 
 }
 
 export function readingOf(fingerprint: string, over: Partial<Extract<ConfigReading, { kind: 'valid' }>> = {}) {
-  const config = { fingerprint, properties: { image: fingerprint }, modifiedAt: T0 - 10_000 };
-  return { kind: 'valid', config, ignored: false, ...over } as const;
+  const config = { fingerprint, inputs: { image: fingerprint }, modifiedAt: T0 - 10_000 };
+  const verdict = { findings: [], hash: 'harmless' };
+  return { kind: 'valid', config, ignored: false, autoStart: false, verdict, ...over } as const;
 }
 
 export interface Looking {
@@ -67,7 +68,9 @@ export function deepFreeze<T>(value: T): T {
 
 /** The model, driven by events. Time passes only by `wait`; every state is frozen as soon as it is made. */
 export function createScenario(settings: Partial<Settings> = {}) {
-  let state: State = deepFreeze(initialState({ adopt: 'all', injectSubAgents: true, ...settings }));
+  let state: State = deepFreeze(
+    initialState({ adopt: 'all', injectSubAgents: true, trust: 'ask', autoStart: false, ...settings }),
+  );
   let now = T0 + 100_000;
   let passes = 0;
 
@@ -93,7 +96,7 @@ export function createScenario(settings: Partial<Settings> = {}) {
     },
     entryOf: (id: string): Entry | undefined => state.entries.get(id),
     view(id = FOLDER): Devcontainer {
-      return projectEntry(scenario.entry(id));
+      return projectEntry(state, scenario.entry(id));
     },
     status: (id = FOLDER) => scenario.entry(id).phase.status,
 
@@ -127,9 +130,10 @@ export function createScenario(settings: Partial<Settings> = {}) {
     },
     upBegan(jobId: string, fingerprint: string, knownContainers: readonly string[] = [], id = FOLDER) {
       const intent = {
+        kind: 'up' as const,
         operationId: jobId,
         fingerprint,
-        properties: { image: fingerprint },
+        inputs: { image: fingerprint },
         since: now,
         knownContainers,
       };
@@ -155,7 +159,7 @@ export function createScenario(settings: Partial<Settings> = {}) {
     restart: (jobId: string, id = FOLDER) =>
       scenario.dispatch({ type: 'restartRequested', id, jobId, at: now, logOffset: 0 }),
     remove: (jobId: string, id = FOLDER) =>
-      scenario.dispatch({ type: 'deleteRequested', id, jobId, volumes: false, at: now, logOffset: 0 }),
+      scenario.dispatch({ type: 'deleteRequested', id, jobId, volumes: 'none', at: now, logOffset: 0 }),
     deleteStopped: (jobId: string, id = FOLDER) => scenario.dispatch({ type: 'deleteStopped', id, jobId }),
     deleteEnded: (jobId: string, error?: string, id = FOLDER) =>
       scenario.dispatch({ type: 'deleteEnded', id, jobId, error, at: now }),
