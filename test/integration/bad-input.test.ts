@@ -42,7 +42,8 @@ beforeAll(async () => {
   token = (await readFile(`${stateDir}/token`, 'utf8')).trim();
   port = Number(new URL(daemon.url).port);
   const { devcontainer_id: id } = await daemon.create(await engine.copyFixture('image'));
-  honest = await daemon.until(id, 'running with its sub-agent', isInjected);
+  await daemon.until(id, 'running with its sub-agent', isInjected);
+  honest = await daemon.get(`${API}/devcontainers/${id}`);
   agents = await subAgentsIn(engine, honest.container?.id ?? '');
 });
 afterAll(async () => {
@@ -58,8 +59,14 @@ afterEach(async () => {
   const overTcp = await ask(port, { path: '/devcontainers', headers: { authorization: `Bearer ${token}` } });
   expect(overTcp.status).toBe(200);
   const { devcontainers } = overTcp.json as { devcontainers: WireDevcontainer[] };
-  expect(devcontainers.find(({ id }) => id === honest.id)).toEqual(honest);
+  expect(devcontainers.find(({ id }) => id === honest.id)).toEqual(listed(honest));
 });
+
+/** What is long is told only by the entry itself. */
+function listed(one: WireDevcontainer): WireDevcontainer {
+  const { findings: _long, ...verdict } = one.verdict ?? { hash: '', finding_count: 0 };
+  return { ...one, verdict };
+}
 
 const create = (body: string | Buffer, headers: Record<string, string> = JSON_TYPE): Ask => ({
   method: 'POST',
@@ -205,7 +212,7 @@ describe('who may call', () => {
     ] as const) {
       const socket = await connect(url, headers);
       const { devcontainers } = (await socket.frame(0)) as { devcontainers: WireDevcontainer[] };
-      expect(devcontainers.find(({ id }) => id === honest.id)).toEqual(honest);
+      expect(devcontainers.find(({ id }) => id === honest.id)).toEqual(listed(honest));
       socket.ws.close();
       await socket.closed;
     }

@@ -8,12 +8,13 @@ import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 
 import type { EntryKey } from '../../src/agentcontainers/model/devcontainer.ts';
-import type { CliProgress, DevcontainerCli, UpOutcome } from '../../src/agentcontainers/ports.ts';
+import type { CliProgress, DevcontainerCli, UpOutcome, UpRequest } from '../../src/agentcontainers/ports.ts';
 import { systemClock } from '../../src/clock/system-clock.ts';
 import { createDevcontainerCli } from '../../src/devcontainercli/devcontainer-cli.ts';
 import { groupAlive } from '../../src/devcontainercli/process-group.ts';
 import { cancelled } from '../../src/errors.ts';
 import { silentLogger } from '../../src/logger.ts';
+import { engineFeatures } from './support/engine-features.ts';
 
 const exec = promisify(execFile);
 const dockerHost = process.env['AGENTCONTAINERS_TEST_DOCKER_HOST'];
@@ -91,13 +92,14 @@ async function withConfig(config: object): Promise<EntryKey> {
   return { workspaceFolder, configPath };
 }
 
-function up(key: EntryKey, options: { removeExisting?: boolean; signal?: AbortSignal } = {}) {
+function up(key: EntryKey, options: Partial<UpRequest> = {}) {
   const progress: CliProgress[] = [];
   const run = cli.up({
     key,
-    removeExisting: options.removeExisting ?? false,
+    mode: 'make',
     onProgress: (step) => progress.push(step),
-    signal: options.signal ?? new AbortController().signal,
+    signal: neverAborted,
+    ...options,
   });
   return { ...run, progress };
 }
@@ -138,13 +140,16 @@ describe('up', () => {
     ).toBe(key.configPath);
   });
 
-  it('keeps the container on a second call and replaces it when told to', async () => {
+  it('starts the container that is there, and makes one beside it when told to', async () => {
     const key = await fixture('image');
     const first = successOf(await up(key).done);
-    expect(successOf(await up(key).done).containerId).toBe(first.containerId);
-    const replaced = successOf(await up(key, { removeExisting: true }).done);
-    expect(replaced.containerId).not.toBe(first.containerId);
-    expect(await containersOf(key.workspaceFolder)).toEqual([replaced.containerId]);
+    expect(successOf(await up(key, { mode: 'find' }).done).containerId).toBe(first.containerId);
+    const second = successOf(await up(key).done);
+    expect(second.containerId).not.toBe(first.containerId);
+    const both = [second.containerId, first.containerId];
+    expect((await containersOf(key.workspaceFolder)).toSorted()).toEqual(both.toSorted());
+    const found = successOf(await up(key, { mode: 'find' }).done).containerId;
+    expect(found).toBeOneOf(engineFeatures().listsNewestFirst ? [second.containerId] : both);
   });
 
   it('builds a Dockerfile and shows its steps', async () => {
@@ -175,8 +180,8 @@ describe('up', () => {
     await writeFile(lock, '{ "features": {} }');
     successOf(await up(key).done);
     await writeFile(lock, '{ "features": { "gone": { "version": "1.0.0" } } }');
-    const outcome = failureOf(await up(key, { removeExisting: true }).done);
-    expect(outcome.message).toContain('Lockfile does not match');
+    const outcome = failureOf(await up(key).done);
+    expect(outcome.message).toContain('the lock file of the features does not match');
     expect(outcome.message).toContain('devcontainer upgrade');
   });
 
@@ -243,7 +248,7 @@ describe('up', () => {
     expect(outcome).toMatchObject({ phase: 'build', exitCode: 7 });
     expect(outcome.containerId).toBeUndefined();
     expect(outcome.outputTail).toContain(reason);
-    expect(outcome.message).toMatch(/^Building the image failed: .*non-zero code: 7\. /);
+    expect(outcome.message).toMatch(/^Building the image failed: `echo reason-.* exited with code 7\. /);
     expect(JSON.stringify(outcome)).not.toMatch(/at async|devContainersSpecCLI|\\u001b/);
   });
 
@@ -280,7 +285,7 @@ describe('up', () => {
       clock: systemClock,
       logger: silentLogger,
     });
-    const run = nowhere.up({ key, removeExisting: false, onProgress: () => {}, signal: neverAborted });
+    const run = nowhere.up({ key, mode: 'make', onProgress: () => {}, signal: neverAborted });
     const outcome = failureOf(await run.done);
     expect(outcome.message).toMatch(/Cannot connect to the Docker daemon.*Check that the container engine is running/);
   });

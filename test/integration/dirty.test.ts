@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, readFile, rename, rm, unlink, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -7,6 +7,7 @@ import type { Devcontainer } from '../../src/index.ts';
 import { testEngine } from './support/engine-harness.ts';
 import { timed } from './support/eventually.ts';
 import { CONFIG, hasAgent, startLibrary, type Library, type Running } from './support/library.ts';
+import { SAVE_STYLES } from './support/save-styles.ts';
 
 // Ways in which editors and tools write a file, on a container that runs. It stays the same one throughout.
 
@@ -65,29 +66,7 @@ const isDirty = (seen: Devcontainer): boolean => seen.dirty;
 const isClean = (seen: Devcontainer): boolean => !seen.dirty;
 
 const WAYS: readonly (readonly [string, (text: string) => Promise<void>])[] = [
-  ['is written in place', (text) => writeFile(path, text)],
-  [
-    'is replaced by a rename over it',
-    async (text) => {
-      await writeFile(`${path}.tmp`, text);
-      await rename(`${path}.tmp`, path);
-    },
-  ],
-  [
-    'is moved away as a backup and written anew',
-    async (text) => {
-      await rename(path, `${path}~`);
-      await writeFile(path, text);
-      await rm(`${path}~`);
-    },
-  ],
-  [
-    'is unlinked and created',
-    async (text) => {
-      await unlink(path);
-      await writeFile(path, text);
-    },
-  ],
+  ...SAVE_STYLES.map(([what, save]) => [what, (text: string) => save(path, text)] as const),
   [
     'is unlinked and created later',
     async (text) => {

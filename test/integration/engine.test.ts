@@ -8,6 +8,8 @@ import type { DockerEngine } from '../../src/engine/docker-engine.ts';
 import { isAgentContainersError } from '../../src/errors.ts';
 import { silentLogger } from '../../src/logger.ts';
 import { engineApi, engineHost } from './engine-api.ts';
+import { testEngine } from './support/engine-harness.ts';
+import { engineFeatures, eventsSince } from './support/engine-features.ts';
 
 // A real engine. Containers are made with the raw API, since making them is the devcontainer CLI's work, not ours.
 
@@ -17,6 +19,8 @@ const made: string[] = [];
 let engine: DockerEngine;
 let container: string;
 
+/** 126, or 127 where the engine tells that there is no such file. */
+const NOT_STARTED: unknown = expect.toBeOneOf([126, 127]);
 const within = (ms = 30_000): AbortSignal => AbortSignal.timeout(ms);
 
 async function createContainer(config: Record<string, unknown> = {}, name?: string): Promise<string> {
@@ -126,7 +130,7 @@ describe('the engine adapter on a real engine', () => {
   test('says which object is missing', async () => {
     await expect(engine.inspectContainer('no-such-container', within())).rejects.toMatchObject({
       code: 'engine-object-not-found',
-      message: expect.stringContaining('No such container'),
+      message: expect.stringMatching(/no such container/i),
     });
     await expect(engine.imagePlatform('no/such:image', within())).rejects.toMatchObject({
       code: 'engine-object-not-found',
@@ -245,7 +249,7 @@ describe('exec on a real engine', () => {
     const begun = performance.now();
     const result = await execute(['sh', '-c', 'sleep 6 & echo done'], { containerId });
     expect(String(result.stdout)).toBe('done\n');
-    expect(result).toMatchObject({ exitCode: 0, outputHeld: true });
+    expect(result).toMatchObject({ exitCode: 0, outputHeld: engineFeatures().holdsExecOutput });
     expect(performance.now() - begun).toBeLessThan(4_000);
   });
 
@@ -263,7 +267,7 @@ describe('exec on a real engine', () => {
     const session = await engine.exec({ containerId: container, signal: within(), ...spec });
     const error: unknown = await session.exited.catch((thrown: unknown) => thrown);
     expect(isAgentContainersError(error, 'engine-request-failed')).toBe(true);
-    expect(error).toMatchObject({ message: expect.stringContaining(reason), details: { exitCode: 126 } });
+    expect(error).toMatchObject({ message: expect.stringContaining(reason), details: { exitCode: NOT_STARTED } });
     expect((error as Error).message).toMatch(/^Starting "[^"]+" in container [0-9a-f]{12} failed: [^\n]+\.$/);
   });
 
@@ -305,10 +309,10 @@ describe('exec on a real engine', () => {
     const { stdout } = await outcome(session);
     expect(String(stdout)).toContain(secret);
     const inspected = JSON.stringify(await api('GET', `/exec/${session.id}/json`));
-    const events = await api('GET', `/events?since=${since}&until=${Math.ceil(Date.now() / 1000)}`);
+    const events = await eventsSince(testEngine().docker, since);
     expect(inspected).toContain('env');
-    expect(String(events)).toContain('exec_start: env');
-    expect(inspected + String(events)).not.toContain(secret);
+    expect(events).toContain(engineFeatures().eventsTellExecs ? 'exec_start: env' : '"Action":"exec"');
+    expect(inspected + events).not.toContain(secret);
   });
 });
 
@@ -354,10 +358,10 @@ describe('archives on a real engine', () => {
   });
 
   // Fact 6.
-  test('an archive put on a tmpfs is accepted and not visible inside', async () => {
+  test('an archive put on a tmpfs is accepted, and visible inside only where uploads reach mounts', async () => {
     await put('/tmpfs', { 'lost.txt': { body: 'x' } });
     const { exitCode } = await execute(['test', '-e', '/tmpfs/lost.txt']);
-    expect(exitCode).toBe(1);
+    expect(exitCode).toBe(engineFeatures().uploadReachesMounts ? 0 : 1);
   });
 
   test('a read-only root refuses an archive, and a volume below it takes it', async () => {
@@ -366,13 +370,13 @@ describe('archives on a real engine', () => {
     });
     await expect(put('/', { 'no.txt': { body: 'x' } }, id)).rejects.toMatchObject({
       code: 'engine-request-failed',
-      message: expect.stringContaining('marked read-only'),
+      message: expect.stringMatching(/marked read-only|read-only file system/),
     });
     await put('/volume', { 'yes.txt': { body: 'x' } }, id);
     expect(await engine.statPath(id, '/volume/yes.txt', within())).toMatchObject({ size: 1 });
   });
 
-  test('a program on a noexec mount cannot be started, with exit code 126', async () => {
+  test('a program on a noexec mount cannot be started', async () => {
     const session = await engine.exec({
       containerId: container,
       argv: ['sh', '-c', 'cat >/noexec/p && chmod 755 /noexec/p'],
@@ -385,7 +389,7 @@ describe('archives on a real engine', () => {
     const start = await engine.exec({ containerId: container, argv: ['/noexec/p'], signal: within() });
     await expect(start.exited).rejects.toMatchObject({
       message: expect.stringContaining('permission denied'),
-      details: { exitCode: 126 },
+      details: { exitCode: NOT_STARTED },
     });
   });
 });
@@ -401,7 +405,7 @@ describe('events and logs on a real engine', () => {
     const controller = new AbortController();
     const seen: string[] = [];
     for await (const event of engine.events({ since, signal: AbortSignal.any([controller.signal, within()]) })) {
-      if (event.containerId !== id) continue;
+      if (event.subjectId !== id) continue;
       seen.push(event.action);
       expect(event.labels['flavour']).toBe('früh');
       expect(Math.abs(event.at - Date.now())).toBeLessThan(120_000);

@@ -1,13 +1,24 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { readFile, readdir } from 'node:fs/promises';
+import { mkdir, readFile, readdir } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { WireDevcontainer } from '../../src/http/wire-schemas.ts';
 import { engineApi } from './engine-api.ts';
 import { processesIn } from './support/container-processes.ts';
-import { API, buildDaemon, isInjected, startDaemon, type DaemonBuild, type DaemonProcess } from './support/daemon.ts';
+import {
+  API,
+  JSON_TYPE,
+  buildDaemon,
+  isInjected,
+  startDaemon,
+  type DaemonBuild,
+  type DaemonProcess,
+} from './support/daemon.ts';
+import { eventsSince } from './support/engine-features.ts';
 import { testEngine } from './support/engine-harness.ts';
+import { eventually } from './support/eventually.ts';
 import { writeConfig } from './support/library.ts';
 
 // Secrets that can be told from everything else, and every place in which one could come out.
@@ -87,6 +98,8 @@ it('the token of a sub-agent and what the daemon has in its environment come out
   const stateDir = join(root, 'state');
   const logFile = join(root, 'daemon.log');
   const folder = await engine.makeFolder();
+  // Projects are told by it.
+  await mkdir(join(folder, '.git'));
   await writeConfig(folder, {
     image: 'agentcontainers-base:1',
     init: true,
@@ -108,10 +121,19 @@ it('the token of a sub-agent and what the daemon has in its environment come out
       ...['--log-level', 'debug', '--log-file', logFile, '--debug-address', '127.0.0.1:0'],
       '--sub-agent-url',
       url,
+      '--discovery',
       root,
     ],
     env: { CANARY: ENVIRONMENT, AGENTCONTAINERS_SUB_AGENT_TOKEN: CONTROL_PLANE_TOKEN },
   });
+  // A command for the host, and the environment of the daemon: nothing is made before a person has accepted that.
+  const found = await eventually('the folder to be found', async () => {
+    const listed = await daemon?.get<{ devcontainers: WireDevcontainer[] }>(API);
+    return listed?.devcontainers.find(({ workspace_folder: at, verdict }) => at === folder && verdict);
+  });
+  const body = JSON.stringify({ hash: found.verdict?.hash });
+  const trusting = { method: 'POST', headers: JSON_TYPE, body };
+  expect(await daemon.ask(`${API}/devcontainers/${found.id}/trust`, trusting)).toMatchObject({ status: 204 });
   const { devcontainer_id: id, operation_id: operationId } = await daemon.create(folder);
   await daemon.ended(operationId);
   const up = await daemon.until(id, 'running with its sub-agent', isInjected);
@@ -130,8 +152,7 @@ it('the token of a sub-agent and what the daemon has in its environment come out
   const inspected = await engine.docker('inspect', containerId);
   const { ExecIDs } = (await api('GET', `/containers/${containerId}/json`)) as { ExecIDs: string[] | null };
   const execs = await Promise.all((ExecIDs ?? []).map((exec) => api('GET', `/exec/${exec}/json`)));
-  const until = await engine.docker('info', '--format', '{{.SystemTime}}');
-  const events = await engine.docker('events', '--since', since, '--until', until, '--format', '{{json .}}');
+  const events = await eventsSince(engine.docker, since);
   const environments = await Promise.all(
     processes.map(async ({ pid }) => readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '')),
   );
@@ -157,7 +178,7 @@ it('the token of a sub-agent and what the daemon has in its environment come out
   expect(inspected).toMatch(/"CONTROL=\/[^"]+"/);
   expect(execs.length).toBeGreaterThan(0);
   expect(JSON.stringify(execs)).toContain('agent');
-  expect(events).toContain('exec_create');
+  expect(events).toMatch(/"Action":"exec[_"]/);
   expect(environments.join('\n')).toContain('PATH=');
   expect(lines).toContain('supervise agentcontainers-sub-agent');
   expect(lines).toMatch(/devcontainer.* up /);

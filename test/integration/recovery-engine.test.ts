@@ -11,7 +11,7 @@ let engine: TestEngine;
 let library: Library;
 /** Its container is started again by the engine itself. */
 let kept: { readonly folder: string; readonly before: Running };
-/** Its container stays down after a restart of the engine. */
+/** Its container stays down after a restart of the engine, unless it runs on without it. */
 let plain: { readonly folder: string; readonly before: Running };
 
 async function bringUp(runArgs: readonly string[]): Promise<typeof kept> {
@@ -65,6 +65,12 @@ it.each(['kill', 'stop'] as const)('recovers alone when the engine was away afte
     dirty: false,
   });
 
+  if (privateEngine.containersOutliveIt) {
+    const { containerId, devcontainer } = await library.injected(plain.folder);
+    expect(containerId).toBe(plain.before.containerId);
+    expect(devcontainer).toMatchObject({ id: plain.before.devcontainer.id, dirty: false });
+    return;
+  }
   // What the engine did not start again is stopped, and comes back when it is wanted.
   const down = await library.until(plain.folder, 'stopped', ({ status }) => status === 'stopped');
   expect(down).toMatchObject({ id: plain.before.devcontainer.id, dirty: false });

@@ -12,6 +12,9 @@ import { createDockerEngine } from '../../src/engine/docker-engine.ts';
 import { silentLogger } from '../../src/logger.ts';
 import { createSubAgentLauncher } from '../../src/subagent/launcher.ts';
 import { fileSubAgentProvider, shellSubAgentProvider } from '../../src/subagent/provider.ts';
+import { processesIn } from './support/container-processes.ts';
+import { eventsSince } from './support/engine-features.ts';
+import { isAlive } from './support/engine-script.ts';
 import { BASE_IMAGE, startPrivateEngine, testEngine } from './support/engine-harness.ts';
 import type { TestEngine } from './support/engine-harness.ts';
 import { launchRequest, resolved, within } from './sub-agent-support.ts';
@@ -31,10 +34,11 @@ async function launch(containerId: string, binary = shell, env: Record<string, s
   return launcher.launch(launchRequest({ containerId, binary, path, env: { ...token, ...env } }));
 }
 
-/** Command lines of the processes in the container, but for its own first one. */
+/** Pids and command lines of the processes in the container, but for its own first one. */
 async function processes(of: TestEngine, containerId: string): Promise<string[]> {
-  const rows = await of.docker('top', containerId, '-o', 'pid,args');
-  return rows.split('\n').slice(2);
+  const first = await of.docker('inspect', '-f', '{{.State.Pid}}', containerId);
+  const found = await processesIn(of, containerId);
+  return found.filter(({ pid }) => pid !== Number(first)).map(({ pid, args }) => `${pid} ${args}`);
 }
 
 /** What was killed may be seen for a moment more; nothing of ours would be left for less than three seconds. */
@@ -174,14 +178,7 @@ describe('life of a sub-agent', () => {
 
       await own.kill();
       client.kill('SIGKILL');
-      const isAlive = (pid: number): boolean => {
-        try {
-          return process.kill(pid, 0);
-        } catch {
-          return false;
-        }
-      };
-      await eventually(async () => !pids.some(isAlive), 60_000);
+      await eventually(async () => !(await Promise.all(pids.map(isAlive))).includes(true), 60_000);
     } finally {
       await own.close();
     }
@@ -247,16 +244,8 @@ describe('life of a sub-agent', () => {
     const launched = await launch(containerId, binary, { AGENTCONTAINERS_TOKEN: token });
     await eventually(async () => (await processes(world, containerId)).some((line) => line.includes('sleep 9876')));
 
-    const events = await world.docker(
-      'events',
-      '--since',
-      String(since),
-      '--until',
-      String(Math.floor(Date.now() / 1_000) + 1),
-      '--format',
-      '{{json .}}',
-    );
-    expect(events).toContain('exec_start');
+    const events = await eventsSince(world.docker, since);
+    expect(events).toMatch(/"Action":"exec[_"]/);
     expect(events).not.toContain(token);
     const inspected = await world.docker('inspect', containerId);
     expect(inspected).not.toContain(token);

@@ -7,16 +7,17 @@ import type {
 
 /** What an engine was asked to do, counted. */
 export interface MeteredEngine extends ContainerEngine {
-  readonly meter: { bytesSent: number; processes: number };
+  readonly meter: { uploads: number; bytesSent: number; processes: number };
 }
 
 /** The same engine, counting uploads, bytes to standard inputs, and processes. */
 export function meter(engine: ContainerEngine): MeteredEngine {
-  const count = { bytesSent: 0, processes: 0 };
+  const count = { uploads: 0, bytesSent: 0, processes: 0 };
   return {
     ...engine,
     meter: count,
     async putArchive(id, path, tar, signal) {
+      count.uploads++;
       count.bytesSent += tar instanceof Uint8Array ? tar.length : 1;
       await engine.putArchive(id, path, tar, signal);
     },

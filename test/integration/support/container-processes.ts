@@ -1,3 +1,4 @@
+import { readFile, readdir } from 'node:fs/promises';
 import type { TestEngine } from './engine-harness.ts';
 
 export interface ContainerProcess {
@@ -7,19 +8,31 @@ export interface ContainerProcess {
   readonly args: string;
 }
 
-/** What runs in a container, seen from the host; empty when the container does not run. */
+/**
+ * What runs in a container, seen from the host and told by its control group, without what has ended and nobody has taken
+ * note of; empty when the container does not run. Engines differ in whose numbers they give.
+ */
 export async function processesIn(engine: TestEngine, container: string): Promise<ContainerProcess[]> {
-  const text = await engine.docker('top', container, '-eo', 'pid,ppid,args').catch((error: unknown) => {
-    if (/is not running|No such container/.test(String(error))) return '';
+  const id = await engine.docker('inspect', '-f', '{{.Id}}', container).catch((error: unknown) => {
+    if (/no such (container|object)/i.test(String(error))) return '';
     throw error;
   });
-  return text
-    .split('\n')
-    .slice(1)
-    .map((line) => {
-      const [, pid, parent, args] = /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(line) ?? [];
-      return { pid: Number(pid), parent: Number(parent), args: args ?? '' };
-    });
+  if (id === '') return [];
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
+  const found = await Promise.all(pids.map((pid) => processOf(pid, id)));
+  return found.filter((process) => process !== undefined);
+}
+
+async function processOf(pid: number, containerId: string): Promise<ContainerProcess | undefined> {
+  const read = (name: string): Promise<string> => readFile(`/proc/${pid}/${name}`, 'utf8').catch(() => '');
+  // `…/docker/<id>`, `…/docker-<id>.scope/…`, `…/libpod-<id>/container`; a monitor beside it is `…-conmon-<id>`.
+  const group = new RegExp(`/(docker-|libpod-)?${containerId}(\\.scope)?(/|$)`, 'm');
+  if (!group.test(await read('cgroup'))) return undefined;
+  const [stat, commandLine] = await Promise.all([read('stat'), read('cmdline')]);
+  // The name before it can hold anything, parentheses too.
+  const [, state, parent] = /.*\) (\S) (\d+) /s.exec(stat) ?? [];
+  if (state === undefined || state === 'Z' || state === 'X') return undefined;
+  return { pid, parent: Number(parent), args: commandLine.split('\0').join(' ').trim() };
 }
 
 /** Pids of the shipped sub-agents that run in a container. The guard, a fork of each, is part of its sub-agent. */

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { cp, mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { PRIVATE_ENGINE_PREFIX, isAlive, runEngineScript } from './engine-script.ts';
+import { PRIVATE_ENGINE_PREFIX, engineKind, isAlive, runEngineScript, startEngineIn } from './engine-script.ts';
 
 const FIXTURES = join(import.meta.dirname, '../../fixtures/devcontainers');
 
@@ -44,7 +44,7 @@ export function testEngine(
   async function makeFolder(name = 'workspace'): Promise<string> {
     parent ??= mkdtemp(join(tmpdir(), `${prefix}-`)).then(async (folder) => realpath(folder));
     // The name of the folder ends up in the names of images and compose projects.
-    const folder = join(await parent, `${prefix}-${randomBytes(2).toString('hex')}-${name}`);
+    const folder = join(await parent, `${prefix}-${randomBytes(4).toString('hex')}-${name}`);
     await mkdir(folder);
     return folder;
   }
@@ -91,12 +91,17 @@ function runDocker(dockerHost: string, args: readonly string[]): Promise<string>
   });
 }
 
-/** An engine for one test, to be killed and started again. It has the base image and nothing else. */
+/**
+ * An engine for one test, of the kind that this run is about, to be killed and started again. It has the base image and
+ * nothing else.
+ */
 export interface PrivateEngine extends AsyncDisposable {
   readonly dockerHost: string;
-  /** As `kill -9`: nothing is told to anybody; processes in containers live on until the next start. */
+  /** Podman's containers do not need it: they run on when it is killed or stopped, and after the next start. */
+  readonly containersOutliveIt: boolean;
+  /** As `kill -9`: nothing is told to anybody; processes in containers live on, at least until the next start. */
   kill(): Promise<void>;
-  /** As a shutdown of the service: containers are stopped. */
+  /** As a shutdown of the service: containers are stopped, unless they outlive it. */
   stop(): Promise<void>;
   /** Freezes it: it accepts connections and answers nothing. */
   freeze(): Promise<void>;
@@ -110,7 +115,8 @@ export interface PrivateEngine extends AsyncDisposable {
 export async function startPrivateEngine(): Promise<PrivateEngine> {
   const folder = await realpath(await mkdtemp(join(tmpdir(), PRIVATE_ENGINE_PREFIX)));
   await writeFile(join(folder, 'owner'), String(process.pid));
-  const dockerHost = `unix://${folder}/docker.sock`;
+  const kind = engineKind();
+  let dockerHost = '';
 
   async function signal(name: NodeJS.Signals): Promise<number> {
     const pid = Number(await readFile(join(folder, 'pid'), 'utf8'));
@@ -118,7 +124,7 @@ export async function startPrivateEngine(): Promise<PrivateEngine> {
     return pid;
   }
   async function start(): Promise<void> {
-    await runEngineScript(['start', '--isolated', '--dir', folder]);
+    dockerHost = await startEngineIn(folder);
   }
   async function close(): Promise<void> {
     // A frozen process does not take a polite end.
@@ -135,6 +141,7 @@ export async function startPrivateEngine(): Promise<PrivateEngine> {
   }
   return {
     dockerHost,
+    containersOutliveIt: kind === 'podman',
     start,
     close,
     async kill() {
@@ -158,7 +165,7 @@ async function ended(pid: number): Promise<void> {
   const deadline = performance.now() + 30_000;
   while (await isAlive(pid)) {
     if (performance.now() > deadline)
-      throw new Error(`Waiting for dockerd (process ${pid}) to end failed: it still runs.`);
+      throw new Error(`Waiting for the engine (process ${pid}) to end failed: it still runs.`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
