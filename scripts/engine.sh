@@ -3,10 +3,12 @@
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+# shellcheck source=scripts/podman-engine.sh
+. "$(dirname "${BASH_SOURCE[0]}")/podman-engine.sh"
 
 usage() {
   cat <<'TEXT'
-usage: scripts/engine.sh <command> [--dir <folder>] [--isolated] [--purge]
+usage: scripts/engine.sh <command> [--engine docker|podman] [--dir <folder>] [--isolated] [--purge]
 
   ensure       use the engine that is reachable and leave it alone; else install and start a private one.
                Prints DOCKER_HOST=<address> on standard output.
@@ -17,6 +19,8 @@ usage: scripts/engine.sh <command> [--dir <folder>] [--isolated] [--purge]
                names, or else in the one that is reachable.
   status       say which engine would be used.
 
+  --engine     with install and start: which private engine, docker unless it is given. A private Podman needs root;
+               its containers do not reach the outside.
   --dir        folder of the private engine (default: agentcontainers/engine in the user's state home).
   --isolated   give the private engine its own bridge and no firewall rules, as tests need it.
   --purge      with down: remove its data also when containers are in it.
@@ -29,6 +33,7 @@ engine_dir=$state_home/engine
 marker=.agentcontainers-engine
 isolated=no
 purge=no
+kind=docker
 
 # ------------------------------------------------------------------------------------------------ finding one
 
@@ -179,7 +184,7 @@ launch() {
 }
 
 start_engine() {
-  local bridge network_options=() host=unix://$engine_dir/docker.sock
+  local bridge network_options=() host
   # An engine that was started before there were markers is ours as well.
   if ! engine_pid >/dev/null; then claim_folder "$engine_dir" "$marker" --dir owner; fi
   engine_dir=$(cd "$engine_dir" && pwd -P)
@@ -189,6 +194,15 @@ start_engine() {
   exec 9>"$engine_dir/lock"
   flock -w 120 9 || die "Starting a private engine failed: another process has held $engine_dir/lock for two minutes." \
     'Wait for that process to end, then run this again.'
+  if [ "$kind" = podman ]; then
+    [ ! -e "$engine_dir/dockerd.log" ] || die "Starting a private Podman failed: $engine_dir is the folder of a private Docker." \
+      'Give another one with --dir.'
+    start_podman
+    return
+  fi
+  ! is_podman_folder || die "Starting a private Docker failed: $engine_dir is the folder of a private Podman." \
+    'Give another one with --dir.'
+  host=unix://$engine_dir/docker.sock
   if engine_pid >/dev/null && answers "$host"; then
     printf '%s\n' "$host"
     return
@@ -251,7 +265,7 @@ remove_links() {
 }
 
 stop_engine() {
-  local pid containers='' at
+  local pid containers at
   if [ ! -d "$engine_dir" ]; then
     say 'No private engine was started.'
     return
@@ -262,7 +276,10 @@ stop_engine() {
     return
   fi
   containers=$(ls -A "$engine_dir/data/containers" 2>/dev/null) || true
-  if pid=$(engine_pid); then
+  if is_podman_folder; then
+    containers=$(podman_containers)
+    if stop_podman; then say 'The private engine is stopped.'; fi
+  elif pid=$(engine_pid); then
     # What goes away needs no polite end, which takes ten seconds for each container that ignores TERM.
     [ "$purge" = no ] || kill -KILL "$pid" 2>/dev/null || true
     stop_process "$pid"
@@ -277,8 +294,8 @@ stop_engine() {
     return
   fi
   remove_links
-  rm -rf --one-file-system "$engine_dir/data" "$engine_dir/exec"
-  remove_claimed "$engine_dir" "$marker" pid lock docker.sock dockerd.log bridge owner
+  rm -rf --one-file-system "$engine_dir/data" "$engine_dir/exec" "$engine_dir/networks"
+  remove_claimed "$engine_dir" "$marker" pid lock docker.sock dockerd.log bridge owner "${podman_files[@]}"
   say "Its data in $engine_dir is removed. The Debian packages stay."
 }
 
@@ -304,6 +321,8 @@ fill_root() {
 make_base_image() {
   local client=docker busybox work digest label=org.opencontainers.image.revision
   has docker || client=podman
+  # Without it, podman works on the images of whoever calls it.
+  if [ "$client" = podman ] && [ -n "${DOCKER_HOST:-}" ]; then export CONTAINER_HOST=$DOCKER_HOST; fi
   has "$client" || die 'Making the base image failed: neither the docker nor the podman command is installed.' \
     'Install the client of your engine, then run this again.'
   if [ "$client" = docker ] && [ -z "${DOCKER_HOST:-}" ]; then
@@ -350,6 +369,10 @@ while [ $# -gt 0 ]; do
       engine_dir=${2:?--dir needs a folder}
       shift
       ;;
+    --engine)
+      kind=${2:?--engine needs docker or podman}
+      shift
+      ;;
     --isolated) isolated=yes ;;
     --purge) purge=yes ;;
     *)
@@ -359,6 +382,11 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
+
+case $kind in
+  docker | podman) ;;
+  *) die "Starting an engine failed: --engine takes docker or podman, not $kind." ;;
+esac
 
 case $command in
   ensure)
@@ -376,7 +404,10 @@ case $command in
     at=$(start_engine)
     printf 'DOCKER_HOST=%s\n' "$at"
     ;;
-  install) install_engine ;;
+  install)
+    install_engine
+    [ "$kind" = docker ] || install_podman
+    ;;
   down) stop_engine ;;
   base-image) make_base_image ;;
   status)
