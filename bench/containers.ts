@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import type { Cleanup } from './cleanup.ts';
+import type { ReadOnlyMount } from '../src/agentcontainers/ports.ts';
 import type { BenchEngine } from './engine.ts';
 
 export interface DevFolder {
@@ -16,8 +17,8 @@ export interface Fleet {
   readonly label: string;
   readonly root: string;
   makeFolder(name: string): Promise<DevFolder>;
-  /** Creates one, without starting it. */
-  create(folder: DevFolder, name: string): Promise<string>;
+  /** Creates one, without starting it, with these directories of the host mounted read-only. */
+  create(folder: DevFolder, name: string, readOnly?: readonly ReadOnlyMount[]): Promise<string>;
   start(id: string): Promise<void>;
   remove(id: string): Promise<void>;
   /** Creates so many, each with a folder of its own, and starts them if asked to. */
@@ -62,7 +63,7 @@ export async function createFleet(engine: BenchEngine, cleanup: Cleanup): Promis
       await writeFile(configPath, `${JSON.stringify({ name, image: BASE_IMAGE, remoteUser: 'dev' }, null, 2)}\n`);
       return { path, configPath };
     },
-    async create(folder, name) {
+    async create(folder, name, readOnly = []) {
       // Where the devcontainer CLI takes the workspace to be.
       const target = `/workspaces/${basename(folder.path)}`;
       if (disposed) throw new Error('Making a container failed: the benchmark is ending.');
@@ -75,7 +76,12 @@ export async function createFleet(engine: BenchEngine, cleanup: Cleanup): Promis
           'devcontainer.config_file': folder.configPath,
           'devcontainer.metadata': JSON.stringify([{ remoteUser: 'dev' }]),
         },
-        HostConfig: { Mounts: [{ Type: 'bind', Source: folder.path, Target: target }] },
+        HostConfig: {
+          Mounts: [
+            { Type: 'bind', Source: folder.path, Target: target },
+            ...readOnly.map((mount) => ({ Type: 'bind', Source: mount.source, Target: mount.target, ReadOnly: true })),
+          ],
+        },
       });
       creating.add(call);
       const created = (await call.finally(() => creating.delete(call))) as { readonly Id: string };
@@ -96,8 +102,8 @@ export async function createFleet(engine: BenchEngine, cleanup: Cleanup): Promis
   return fleet;
 }
 
-/** Some at a time; results in order. After a failure nothing new is begun, and what runs is awaited. */
-async function inParallel<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
+/** Eight at a time; results in order. After a failure nothing new is begun, and what runs is awaited. */
+export async function inParallel<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
   const results: R[] = [];
   const failures: unknown[] = [];
   let next = 0;

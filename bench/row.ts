@@ -68,7 +68,7 @@ function cells(row: Row): string[] {
     row.name,
     amount(row.ours, row.unit),
     row.baseline === undefined ? '' : amount(row.baseline, row.unit),
-    ratio === undefined ? '' : `${ratio.toFixed(1)}x`,
+    ratio === undefined || !Number.isFinite(ratio) ? '' : `${ratio.toFixed(1)}x`,
     demandText(row),
     met === undefined ? '' : met ? 'yes' : 'NO',
     row.rounds,

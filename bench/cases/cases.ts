@@ -1,13 +1,19 @@
 import type { BenchContext } from '../context.ts';
 import type { Row } from '../row.ts';
+import { dirtyLatency } from './dirty.ts';
 import { idle } from './idle.ts';
 import { injection } from './injection.ts';
+import { knownEntries } from './known-entries.ts';
 import { listHundred, listThousand } from './listing.ts';
 import { watchLatency } from './watch.ts';
+import { zeroCopy } from './zero-copy.ts';
 
 /** In the order in which they run: those with the same 100 containers follow one another. */
 export const CASES: Readonly<Record<string, (context: BenchContext) => Promise<Row[]>>> = {
   inject: injection,
+  'zero-copy': zeroCopy,
+  'known-entries': knownEntries,
+  dirty: dirtyLatency,
   'list-100': listHundred,
   watch: watchLatency,
   idle,
