@@ -19,7 +19,7 @@ export interface SeenRequest {
 }
 
 const UPGRADED = 'HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n';
-const WITHOUT_UPGRADE = 'HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n';
+const WITHOUT_UPGRADE = 'Connection: close\r\n\r\n';
 
 type Answer = (response: ServerResponse, request: SeenRequest) => void;
 type Upgrade = (connection: Duplex, request: SeenRequest) => void;
@@ -32,8 +32,8 @@ export interface FakeEngineServer {
   on(route: string, answer: Answer): void;
   /** Answers `POST /path` with the connection itself. */
   onUpgrade(path: string, upgrade: Upgrade): void;
-  /** As an engine that ignores the wish for an upgrade: 200, and what `upgrade` writes is the body. */
-  onIgnoredUpgrade(path: string, upgrade: Upgrade): void;
+  /** As an engine that ignores the wish for an upgrade: 200, or another status, and what `upgrade` writes is the body. */
+  onIgnoredUpgrade(path: string, upgrade: Upgrade, status?: number): void;
   /** Stops listening and breaks all connections; the socket file goes too. */
   stop(): Promise<void>;
   /** Listens again at the same place. */
@@ -54,7 +54,7 @@ export async function startFakeEngineServer(apiVersion = '1.41'): Promise<FakeEn
   const socketPath = join(directory, 'engine.sock');
   const answers = new Map<string, Answer>();
   const upgrades = new Map<string, Upgrade>();
-  const plain = new Set<string>();
+  const plain = new Map<string, number>();
   const requests: SeenRequest[] = [];
   const sockets = new Set<Socket>();
 
@@ -94,7 +94,8 @@ export async function startFakeEngineServer(apiVersion = '1.41'): Promise<FakeEn
       const upgrade = upgrades.get(seen.path);
       if (!upgrade) return void connection.end('HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\n{}');
       if (received.length > length) connection.unshift(received.subarray(length));
-      connection.write(plain.has(seen.path) ? WITHOUT_UPGRADE : UPGRADED);
+      const status = plain.get(seen.path);
+      connection.write(status === undefined ? UPGRADED : `HTTP/1.1 ${status} Answer\r\n${WITHOUT_UPGRADE}`);
       upgrade(connection, seen);
       connection.resume();
     };
@@ -121,8 +122,8 @@ export async function startFakeEngineServer(apiVersion = '1.41'): Promise<FakeEn
     requests,
     on: (route, answer) => void answers.set(route, answer),
     onUpgrade: (path, upgrade) => void upgrades.set(path, upgrade),
-    onIgnoredUpgrade(path, upgrade) {
-      plain.add(path);
+    onIgnoredUpgrade(path, upgrade, status = 200) {
+      plain.set(path, status);
       upgrades.set(path, upgrade);
     },
     start,

@@ -107,6 +107,32 @@ describe('scripts/engine.sh', () => {
     expect((await stat(folder)).mode & 0o777).toBe(0o755);
   });
 
+  it('removes what is left of a private Podman, and nothing else', async () => {
+    await mkdir(join(folder, 'data/overlay-containers'), { recursive: true });
+    await mkdir(join(folder, 'networks'));
+    const names = [
+      'podman.log',
+      'containers.conf',
+      'storage.conf',
+      'registries.conf',
+      'namespaces',
+      'pid',
+      'podman.sock',
+    ];
+    for (const name of [ENGINE_MARKER, 'owner', 'lock', ...names, 'mine']) await writeFile(join(folder, name), '');
+    const { code, said } = await script('engine.sh', 'down', '--purge', '--dir', folder);
+    expect(code).toBe(0);
+    expect(said).toContain('mine');
+    expect(await readdir(folder)).toEqual(['mine']);
+  });
+
+  it('knows two engines', async () => {
+    const { code, said } = await script('engine.sh', 'start', '--engine', 'another', '--dir', folder);
+    expect(code).toBe(1);
+    expect(said).toContain('docker or podman');
+    expect(await readdir(folder)).toEqual([]);
+  });
+
   it('removes what is left of one of its own, and nothing else', async () => {
     await mkdir(join(folder, 'data/containers'), { recursive: true });
     for (const name of [ENGINE_MARKER, 'owner', 'dockerd.log', 'lock']) await writeFile(join(folder, name), '');
