@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stateDirectoryAt } from '../../src/daemon/state/state-directory.ts';
 import { createStateStorage } from '../../src/daemon/state/state-storage.ts';
@@ -258,6 +258,10 @@ async function verify(run: Run, what: string, check: Check, broken: string[]): P
     await run.controlPlane[Symbol.asyncDispose]();
     const ids = (await containersOf(engine, run.folder)).map(({ id }) => id);
     if (ids.length > 0) await engine.docker('rm', '-f', '-v', ...ids);
+    // An engine has addresses for some thirty networks.
+    const networks = await engine.docker('network', 'ls', '--format', '{{.Name}}');
+    const ours = networks.split('\n').filter((name) => name.startsWith(basename(run.folder)));
+    if (ours.length > 0) await engine.docker('network', 'rm', ...ours);
     await rm(run.stateDir, { recursive: true, force: true });
   }
 }

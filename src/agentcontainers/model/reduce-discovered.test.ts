@@ -206,11 +206,11 @@ describe('what is not found any more', () => {
 
   it('stays when it lies below another root, even one whose name begins alike', () => {
     const { scenario, find, ids } = begin();
-    find(['/work/a'], '/work');
+    find(['/proj/a'], '/proj');
     find(['/w/a']);
     scenario.observe([]);
     find([]);
-    expect(ids()).toEqual(['/work/a']);
+    expect(ids()).toEqual(['/proj/a']);
     find([], '/');
     expect(ids()).toEqual([]);
   });
