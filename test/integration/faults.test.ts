@@ -190,10 +190,16 @@ async function untilInOrder(api: AgentContainers, run: Run): Promise<Devcontaine
   });
 }
 
-async function leftOvers({ folder, stateDir }: Run): Promise<string[]> {
+/** @param imageId of its container, which may be a copy that brought it back */
+async function leftOvers({ folder, stateDir }: Run, imageId: string): Promise<string[]> {
   const labels = Object.entries(createLabelSigner(stateDir).backupLabels).map(([name, value]) => `${name}=${value}`);
-  const backups = await engine.docker('images', '-q', ...labels.flatMap((label) => ['--filter', `label=${label}`]));
-  const images = backups.split('\n').filter(Boolean);
+  const backups = await engine.docker(
+    'images',
+    '-q',
+    '--no-trunc',
+    ...labels.flatMap((label) => ['--filter', `label=${label}`]),
+  );
+  const images = backups.split('\n').filter((id) => id !== '' && id !== imageId);
   const aside = (await containersOf(engine, folder))
     .filter(({ name }) => name.includes('-before-'))
     .map(({ name }) => name);
@@ -280,7 +286,7 @@ async function checkCreate(api: AgentContainers, run: Run): Promise<void> {
 /** After a recreate nobody does anything: the new container, or the old one, runs again by itself. */
 async function checkRecreate(api: AgentContainers, run: Run): Promise<void> {
   const seen = await untilInOrder(api, run);
-  await eventually('nothing left over', async () => (await leftOvers(run)).length === 0);
+  await eventually('nothing left over', async () => (await leftOvers(run, seen.container?.imageId ?? '')).length === 0);
   const when = await engine.docker('inspect', '-f', '{{json .Config.Env}}', seen.container?.id ?? '');
   // What it shows is true of the container that it has.
   if (run.points.length > 1 && !run.folder.includes('dockerfile'))

@@ -51,6 +51,20 @@ describe('a container that is seen for the first time', () => {
   });
 });
 
+describe('an up that failed', () => {
+  it('while its container is held for a moment, as it is when it is copied, leaves it running when it runs on', () => {
+    const scenario = createScenario();
+    scenario.observe([containerOf('c1')]);
+    scenario.up('job');
+    scenario.upBegan('job', 'one', ['c1']);
+    scenario.upFailed('job');
+    scenario.observe([containerOf('c1', { state: 'paused' })]);
+    expect(scenario.view()).toMatchObject({ status: 'error', error: 'up broke' });
+    scenario.observe([containerOf('c1')]);
+    expect(scenario.view()).toMatchObject({ status: 'running', error: 'up broke' });
+  });
+});
+
 describe('an up that ended well', () => {
   const begin = () => {
     const scenario = createScenario();

@@ -176,7 +176,8 @@ function withPhase(entry: Entry): Entry {
           ...entry,
           phase: running ? { status: 'running' } : { status: 'error', failedAt: settling.failedAt },
           lifecycleError: { message: settling.message, degraded: running ? [settling.degraded] : [] },
-          settling: undefined,
+          // Held for a moment, e.g. while it is copied: it is settled when it runs on.
+          settling: link?.state === 'paused' ? settling : undefined,
         };
     }
   }
