@@ -3,7 +3,6 @@ import { runInNewContext } from 'node:vm';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { pack } from 'tar-stream';
 import type { EngineEvent, ExecSession } from '../../src/agentcontainers/ports.ts';
-import type { Clock } from '../../src/clock/clock.ts';
 import { systemClock } from '../../src/clock/system-clock.ts';
 import { createDockerEngine } from '../../src/engine/docker-engine.ts';
 import type { DockerEngine } from '../../src/engine/docker-engine.ts';
@@ -11,6 +10,7 @@ import { isAgentContainersError } from '../../src/errors.ts';
 import { createAgentContainers, silentLogger } from '../../src/index.ts';
 import type { AgentContainers } from '../../src/index.ts';
 import { engineApi } from './engine-api.ts';
+import { countingClock } from './support/counting-clock.ts';
 import { startEngineProxy } from './support/engine-proxy.ts';
 import type { EngineProxy } from './support/engine-proxy.ts';
 import { BASE_IMAGE, testEngine } from './support/engine-harness.ts';
@@ -298,38 +298,9 @@ const CHANCES: RandomFaults = {
   lose: 0.1,
 };
 
-/** The clock as it is, with the timers that wait on it. */
-function countingClock(): { readonly clock: Clock; readonly pending: Map<symbol, string> } {
-  const pending = new Map<symbol, string>();
-  const count = (timer: { stop(): boolean }, key: symbol) => ({
-    stop: () => {
-      pending.delete(key);
-      return timer.stop();
-    },
-  });
-  const clock: Clock = {
-    now: () => systemClock.now(),
-    afterFunc(ms, fn, tag = '') {
-      const key = Symbol(tag);
-      pending.set(key, tag);
-      const fire = (): void | Promise<void> => {
-        pending.delete(key);
-        return fn();
-      };
-      return count(systemClock.afterFunc(ms, fire, tag), key);
-    },
-    tickerFunc(ms, fn, tag = '') {
-      const key = Symbol(tag);
-      pending.set(key, tag);
-      return count(systemClock.tickerFunc(ms, fn, tag), key);
-    },
-  };
-  return { clock, pending };
-}
-
 describe('the library', () => {
   let api: AgentContainers;
-  let timers: Map<symbol, string>;
+  let timers: ReadonlyMap<symbol, string>;
   const label = (): string => `agentcontainers.proxy=${harness.prefix}`;
   const slots: { readonly folder: string; id: string }[] = [];
 
