@@ -52,6 +52,8 @@ export const IMAGE_TIMEOUT = 2_000;
 export const UNDO_TIMEOUT = 8_000;
 /** Deadline of clean-up that the start waits for. */
 export const SWEEP_TIMEOUT = 5_000;
+/** Waits between looks at a container that the engine still copies for a job which is over. */
+export const COPY_POLL = 250;
 /** Waits between tries to bring an interrupted job to an end: doubled from the first to the last. */
 export const RECOVER_FIRST = 1_000;
 export const RECOVER_LAST = 30_000;

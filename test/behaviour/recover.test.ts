@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import type { PersistedState } from '../../src/index.ts';
+import { createLabelSigner } from '../../src/agentcontainers/runtime/labels.ts';
 import { createMemoryStorage, createTestWorld } from '../../src/testing/index.ts';
 import type { ContainerSeed, TestWorld } from '../../src/testing/index.ts';
 import { APP, tell, type Story } from './support/story.ts';
@@ -183,5 +184,39 @@ test('a delete whose daemon was killed goes on', async () => {
   await world.clock.settle();
   expect(world.engine.containers()).toEqual([]);
   expect((await api.list()).devcontainers).toEqual([]);
+  await end();
+});
+
+test('a copy that the engine finishes after the daemon was killed is removed when its container runs on', async () => {
+  const { world, only, end } = await startAfter(
+    (at) => {
+      at.engine.addContainer({ workspaceFolder: '/src/app', id: 'old', name: 'app-1' });
+      return killedInRecreate(at, 'old', undefined);
+    },
+    ({ engine }) => engine.pause('app-1'),
+  );
+  const { signal } = new AbortController();
+  const { backupLabels: labels } = createLabelSigner(SECRET);
+  await world.engine.commitContainer('old', { labels }, signal);
+  world.engine.unpause('app-1');
+  await world.clock.run(2_000);
+  const kept = Object.keys(labels);
+  expect(kept).not.toEqual([]);
+  expect(await world.engine.listImages({ labels: kept, signal })).toEqual([]);
+  expect(await only()).toMatchObject({ status: 'running', agent: { status: 'running' } });
+  await end();
+});
+
+test('an interrupted up of a container that somebody holds ends within bounds', async () => {
+  const { world, only, end } = await startAfter(
+    (at) => {
+      at.engine.addContainer({ workspaceFolder: '/src/app', id: 'old', name: 'app-1' });
+      return killedInRecreate(at, 'old', undefined);
+    },
+    ({ engine }) => engine.pause('app-1'),
+  );
+  await world.clock.run(60_000);
+  expect((await only()).operationId).toBeUndefined();
+  expect((await only()).error).toMatch(/interrupted/);
   await end();
 });

@@ -10,6 +10,7 @@ import { silentLogger } from '../../src/logger.ts';
 import { engineApi, engineHost } from './engine-api.ts';
 import { testEngine } from './support/engine-harness.ts';
 import { engineFeatures, eventsSince } from './support/engine-features.ts';
+import { eventually } from './support/eventually.ts';
 
 // A real engine. Containers are made with the raw API, since making them is the devcontainer CLI's work, not ours.
 
@@ -287,9 +288,11 @@ describe('exec on a real engine', () => {
     expect(await session.exited).toEqual({ exitCode: null, outputHeld: false });
     expect(await aborted.exited).toEqual({ exitCode: null, outputHeld: false });
     expect(await bytes(session.stdout)).toHaveLength(0);
-    const { stdout } = await execute(['ps', '-o', 'args']);
-    expect(String(stdout)).toContain('sleep 4217');
-    expect(String(stdout)).toContain('sleep 4218');
+    // The engine has answered before it starts them.
+    await eventually('both processes', async () => {
+      const { stdout } = await execute(['ps', '-o', 'args']);
+      return ['sleep 4217', 'sleep 4218'].every((args) => String(stdout).includes(args));
+    });
   });
 
   test('a session ends when its container is removed', async () => {

@@ -1,6 +1,7 @@
 import { bounded } from '../../../async/abort.ts';
 import { ENGINE_TIMEOUT } from '../../constants.ts';
 import { LABEL } from '../../model/container.ts';
+import { removeCopyUnderWay } from './copy-under-way.ts';
 import { finishSwap, undoSwap } from './swap.ts';
 import { step, type UpJob } from './up-job.ts';
 
@@ -23,6 +24,7 @@ export async function converge(job: Pick<UpJob, 'rt' | 'id' | 'jobId' | 'signal'
     engine.listContainers({ labels, signal: limit }),
   );
   if (!swap) {
+    await removeCopyUnderWay(rt, { id, key: entry.key, intent }, signal);
     // What it has not made by now it must not make any more: somebody else will.
     const abandoned = made.length === 0 ? operationId : undefined;
     rt.store.dispatch({ type: 'swapEnded', id, jobId, abandoned });
