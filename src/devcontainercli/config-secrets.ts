@@ -1,4 +1,4 @@
-import { isSecretName } from '../text/secret-values.ts';
+import { soundsSecret } from '../text/secret-names.ts';
 import { asRecord, own } from './findings/records.ts';
 
 /** Most values that are looked for: each is searched for in every line. */
@@ -18,7 +18,7 @@ export function secretsOf(config: Readonly<Record<string, unknown>>): readonly s
   const build = asRecord(own(config, 'build')) ?? {};
   const features = Object.values(asRecord(own(config, 'features')) ?? {});
   for (const record of [own(config, 'containerEnv'), own(config, 'remoteEnv'), own(build, 'args'), ...features]) {
-    for (const [name, value] of Object.entries(asRecord(record) ?? {})) if (isSecretName(name)) take(value);
+    for (const [name, value] of Object.entries(asRecord(record) ?? {})) if (soundsSecret(name)) take(value);
   }
   for (const list of [own(config, 'runArgs'), own(build, 'options')]) {
     for (const argument of Array.isArray(list) ? (list as unknown[]) : []) {
@@ -31,5 +31,5 @@ export function secretsOf(config: Readonly<Record<string, unknown>>): readonly s
 /** `-eTOKEN=x`, `--env=TOKEN=x`, `TOKEN=x`. */
 function pairValues(argument: string): string[] {
   const [, name, value] = /^(?:-{1,2}[\w-]*=)?(-?\w[\w.-]*)=([\s\S]*)$/.exec(argument) ?? [];
-  return name !== undefined && value !== undefined && isSecretName(name) ? [value] : [];
+  return name !== undefined && value !== undefined && soundsSecret(name) ? [value] : [];
 }

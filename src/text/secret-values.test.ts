@@ -1,19 +1,9 @@
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
-import { isSecretName, withoutValues } from './secret-values.ts';
+import { withoutValues } from './secret-values.ts';
 
 /** As the dev container CLI writes metadata into a Dockerfile. */
 const asLabel = (value: unknown): string => `LABEL x="${JSON.stringify(value).replace(/(?=["\\$])/g, '\\')}"`;
-
-describe('names of secrets', () => {
-  it.each(['GITHUB_TOKEN', 'dbPassword', 'API_KEY', 'SSH_PRIVATE_KEY', 'client-secret', 'NPM_AUTH', 'passphrase'])(
-    '%s is one',
-    (name) => expect(isSecretName(name)).toBe(true),
-  );
-  it.each(['PATH', 'GIT_AUTHOR_NAME', 'EDITOR', 'version', 'PASSIVE'])('%s is none', (name) => {
-    expect(isSecretName(name)).toBe(false);
-  });
-});
 
 describe('values that are known', () => {
   const secret = `hun"ter$2\\x`;

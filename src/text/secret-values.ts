@@ -1,15 +1,9 @@
-const SECRET_NAME = /TOKEN|SECRET|PASS(?:W(?:OR)?D|PHRASE)|CREDENTIAL|KEY|AUTH(?!OR)/i;
 /** Values of settings that happen to have such a name. */
 const ORDINARY = /^(?:true|false|null|none|auto|always|never|default|enabled|disabled|required|optional)$/i;
 const MIN_LENGTH = 4;
 /** Of what is left of a value without its variables. */
 const MIN_PART = 8;
 const MARK = '[redacted]';
-
-/** Whether what has this name should not be read by everybody who may read a log. */
-export function isSecretName(name: string): boolean {
-  return SECRET_NAME.test(name);
-}
 
 /**
  * Takes exactly these values out of texts: as they are, as they stand in JSON, and as either stands in a Dockerfile.

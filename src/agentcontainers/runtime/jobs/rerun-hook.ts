@@ -2,7 +2,8 @@ import { linkedScope } from '../../../async/abort.ts';
 import { errorMessage, isCancelled, AgentContainersError } from '../../../errors.ts';
 import { createLineSplitter } from '../../../text/line-splitter.ts';
 import { plainLine } from '../../../text/plain-text.ts';
-import { isSecretName, withoutValues } from '../../../text/secret-values.ts';
+import { soundsSecret } from '../../../text/secret-names.ts';
+import { withoutValues } from '../../../text/secret-values.ts';
 import type { EffectMap } from '../../model/effects.ts';
 import type { ExecSession, HookCommand, HookName, MergedConfiguration } from '../../ports.ts';
 import { commandSettings, openSession } from '../exec.ts';
@@ -90,7 +91,7 @@ interface Result {
 function secretsOf(remoteEnv: MergedConfiguration['remoteEnv'], env: readonly string[]): string[] {
   const pairs = env.map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)] as const);
   return [...Object.entries(remoteEnv), ...pairs]
-    .filter(([name]) => isSecretName(name))
+    .filter(([name]) => soundsSecret(name))
     .map(([, value]) => value ?? '')
     .slice(0, MOST_SECRETS);
 }
