@@ -54,6 +54,8 @@ export const openNotifySource: OpenNotifySource = (directory, callbacks, clock) 
     watcher.once('ready', () => {
       isReady = true;
       settle();
+      // chokidar is as ready without a watch, when the directory was away for the moment in which it was to be opened.
+      if (!isClosed && watcher._closers.size === 0) callbacks.onEvent(true);
     });
     watcher.on('error', (error) => {
       late.stop();

@@ -21,7 +21,7 @@ import type { Watcher } from '../agentcontainers/ports.ts';
 import type { Clock } from '../clock/clock.ts';
 import { systemClock } from '../clock/system-clock.ts';
 import type { Logger } from '../logger.ts';
-import type { OpenNotifySource } from './notify-source.ts';
+import { openNotifySource, type OpenNotifySource } from './notify-source.ts';
 import { createWatcher, type WatcherOptions } from './watcher.ts';
 
 const exec = promisify(execFile);
@@ -457,3 +457,24 @@ function fdinfo(): string[] {
   }
   return lines;
 }
+
+it('is opened again when the directory was away for the moment in which it was opened', async () => {
+  const directory = join(root, 'dir');
+  mkdirSync(directory);
+  let opened = 0;
+  const openWhileAway: OpenNotifySource = (path, callbacks, clock) => {
+    const isFirst = path === directory && opened++ === 0;
+    if (isFirst) renameSync(directory, `${directory}.away`);
+    const source = openNotifySource(path, callbacks, clock);
+    if (isFirst) void source.ready.then(() => renameSync(`${directory}.away`, directory));
+    return source;
+  };
+  // Nothing but the directory itself tells of it: whoever asks finds the same one.
+  const { sees } = await reader(directory, 'file', start({ openSource: openWhileAway }));
+  await vi.waitFor(() => expect(opened).toBeGreaterThan(0), WITHIN);
+  writeFileSync(join(directory, 'file'), 'text');
+  await sees('text');
+  expect(opened).toBeGreaterThan(1);
+  writeFileSync(join(directory, 'file'), 'more');
+  await sees('more');
+});
