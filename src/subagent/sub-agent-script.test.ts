@@ -273,7 +273,10 @@ describe.each(SHELLS)('the shipped sub-agent in $name', { timeout: 60_000 }, ({ 
       return (await readFile(join(script.temporary, directory, 'pid'), 'utf8').catch(() => '')).split(' ')[2];
     };
     await expect.poll(noted, { timeout: 20_000 }).toMatch(/^[1-9]\d*$/);
+    const gone = once(killed.child, 'exit');
     killed.child.kill('SIGKILL');
+    // Until then it is there, and would be ended as itself.
+    await gone;
     const next = start(script);
     await next.says('ready ');
     expect(next.output()).toMatch(/^ended the command of a predecessor pid=\d+\nready/);
