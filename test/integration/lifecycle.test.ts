@@ -218,6 +218,8 @@ describe('a running one', () => {
     expect(await idsWith(`devcontainer.local_folder=${folder}`)).toEqual([]);
     await expect(access(`/proc/${agentPid}`)).rejects.toThrow('ENOENT');
     expect((await library.records()).map(({ id }) => id)).not.toContain(devcontainer.subAgentId);
+    // Containers are those of the last listing, which may have begun before.
+    await library.api.refresh();
     const { devcontainers, containers } = await library.api.list();
     expect(devcontainers.map(({ id }) => id)).not.toContain(devcontainer.id);
     expect(containers.map(({ id }) => id)).not.toContain(containerId);
