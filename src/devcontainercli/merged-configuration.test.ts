@@ -31,6 +31,7 @@ it('tells the root layer from the others in each namespace', () => {
       { a: { own: 'substituted' }, c: {} },
     ],
     hooks: {},
+    ownHooks: {},
   });
 });
 
@@ -40,6 +41,7 @@ it('has an empty root when there are no customizations, and stands in for what i
     remoteEnv: {},
     customizations: [{}],
     hooks: {},
+    ownHooks: {},
   });
 });
 
@@ -54,6 +56,7 @@ it('counts optional fields of an unexpected shape as absent', () => {
     remoteEnv: {},
     customizations: [{}],
     hooks: {},
+    ownHooks: {},
   });
 });
 

@@ -7,6 +7,14 @@ const MAX_COMMANDS = 100;
 const MAX_PARTS = 256;
 const MAX_TEXT = 64 * 1024;
 
+const HOOK_NAMES = [
+  'onCreateCommand',
+  'updateContentCommand',
+  'postCreateCommand',
+  'postStartCommand',
+  'postAttachCommand',
+] as const satisfies readonly HookName[];
+
 const word = z.string().max(MAX_TEXT);
 const program = z.array(word).max(MAX_PARTS);
 const named = z.record(z.string(), z.union([word, program])).refine((all) => Object.keys(all).length <= MAX_PARTS);
@@ -15,7 +23,14 @@ const hookCommands = z.array(z.unknown()).optional().catch(undefined);
 
 const layerValues = z.record(z.string(), z.unknown());
 const answer = z.object({
-  configuration: z.object({ customizations: layerValues.optional().catch(undefined) }),
+  configuration: z.object({
+    customizations: layerValues.optional().catch(undefined),
+    onCreateCommand: z.unknown().optional(),
+    updateContentCommand: z.unknown().optional(),
+    postCreateCommand: z.unknown().optional(),
+    postStartCommand: z.unknown().optional(),
+    postAttachCommand: z.unknown().optional(),
+  }),
   workspace: z.object({ workspaceFolder: z.string().optional() }).optional().catch(undefined),
   mergedConfiguration: z.object({
     remoteUser: z.string().optional().catch(undefined),
@@ -66,17 +81,31 @@ export function parseMergedConfiguration(text: string): MergedConfiguration | un
       ...hook('postStartCommand', merged.postStartCommands),
       ...hook('postAttachCommand', merged.postAttachCommands),
     },
+    ownHooks: ownHooks(configuration),
   };
+}
+
+function ownHooks(
+  configuration: Readonly<Partial<Record<HookName, unknown>>>,
+): Readonly<Partial<Record<HookName, HookCommand>>> {
+  return Object.fromEntries(
+    HOOK_NAMES.flatMap((name) => commandsOf([configuration[name]]).map((command) => [name, command])),
+  );
 }
 
 /** The commands of all layers are in the order in which they run. What is no command, or an empty one, is left out. */
 function hook(name: HookName, values: readonly unknown[] = []): Partial<Record<HookName, readonly HookCommand[]>> {
+  const commands = commandsOf(values);
+  return commands.length === 0 ? {} : { [name]: commands };
+}
+
+function commandsOf(values: readonly unknown[]): HookCommand[] {
   const commands: HookCommand[] = [];
   for (const value of values.slice(0, MAX_COMMANDS)) {
     const { data } = hookCommand.safeParse(value);
     if (data !== undefined && Object.keys(data).length > 0) commands.push(data);
   }
-  return commands.length === 0 ? {} : { [name]: commands };
+  return commands;
 }
 
 /** Lower layers in their order for each namespace, then the root, which is always there and may be empty. */

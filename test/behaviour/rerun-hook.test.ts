@@ -131,3 +131,55 @@ test('what a hook says of secrets in its environment is not told on', async () =
   expect(`${log} ${JSON.stringify(await only())}`).not.toContain('canary');
   await end();
 });
+
+test('a hook that was edited runs as it is now, after those of features, and is no difference any more', async () => {
+  const ran: string[] = [];
+  const before = [{ id: 'feature', postCreateCommand: 'of feature' }, { postCreateCommand: 'old' }];
+  const { world, api, only, id, end } = await beginWithApp({
+    workspace: { config: { image: 'x', postCreateCommand: 'old' } },
+    container: { labels: { 'devcontainer.metadata': JSON.stringify(before) } },
+    arrange: ({ engine }) =>
+      engine.onExec(['/bin/sh', '-c'], ({ spec }) => {
+        ran.push(spec.argv[2] ?? '');
+        return 0;
+      }),
+  });
+  expect(await only()).toMatchObject({ dirty: false });
+  world.configFiles.write('/src/app', CONFIG, { image: 'x', postCreateCommand: 'new' });
+  // What the CLI says of a container: what it was made with; and the file as it is now.
+  world.cli.readsConfiguration(APP, {
+    hooks: { postCreateCommand: ['of feature', 'old'] },
+    ownHooks: { postCreateCommand: 'new' },
+  });
+  await world.clock.run(1_000);
+  expect(await only()).toMatchObject({
+    dirty: true,
+    dirtyReasons: [{ input: 'postCreateCommand', class: 'rerun-hook' }],
+  });
+  const { done } = await api.rerunHook(id, 'postCreateCommand');
+  await world.clock.settle();
+  expect(await done).toMatchObject({ status: 'succeeded' });
+  expect(ran).toEqual(['of feature', 'new']);
+  expect(await only()).toMatchObject({ dirty: false });
+  await end();
+});
+
+test('a hook that failed, or beside which something else was edited, leaves a difference', async () => {
+  let exitCode = 1;
+  const { world, api, only, id, end } = await beginWithApp({
+    workspace: { config: { image: 'x', postCreateCommand: 'old' }, merged: { hooks: { postCreateCommand: ['new'] } } },
+    arrange: ({ engine }) => engine.onExec(['/bin/sh', '-c'], () => exitCode),
+  });
+  world.configFiles.write('/src/app', CONFIG, { image: 'x', postCreateCommand: 'new', containerEnv: { A: '1' } });
+  await world.clock.run(1_000);
+  const inputs = async (): Promise<unknown> => (await only()).dirtyReasons?.map(({ input }) => input);
+  expect(await inputs()).toEqual(['containerEnv', 'postCreateCommand']);
+  for (const expected of [['containerEnv', 'postCreateCommand'], ['containerEnv']]) {
+    const { done } = await api.rerunHook(id, 'postCreateCommand');
+    await world.clock.settle();
+    await done;
+    expect(await inputs()).toEqual(expected);
+    exitCode = 0;
+  }
+  await end();
+});

@@ -70,7 +70,9 @@ describe('scripts/demo --down', () => {
 
   it('removes the folder itself when nothing else is in it', async () => {
     await mkdir(join(folder, 'logs'));
-    for (const name of [DEMO_MARKER, 'state.json', 'engine', 'logs/a.0.log']) await writeFile(join(folder, name), '');
+    await mkdir(join(folder, 'devcontainer-cli/0/docker-compose'), { recursive: true });
+    const ours = [DEMO_MARKER, 'state.json', 'engine', 'logs/a.0.log', 'devcontainer-cli/0/docker-compose/a.yml'];
+    for (const name of ours) await writeFile(join(folder, name), '');
     expect((await script('demo', '--down', '--state-dir', folder)).code).toBe(0);
     await expect(stat(folder)).rejects.toThrow('ENOENT');
   });

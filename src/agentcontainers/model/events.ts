@@ -40,6 +40,9 @@ export interface Claim {
 }
 
 /** Everything that can happen. Facts, in the past tense; times and ids are fields. */
+/** A state of a configuration. */
+export type KnownConfigInputs = Pick<KnownConfig, 'fingerprint' | 'inputs'>;
+
 export type Event =
   // Known beforehand: the manifest and the state directory.
   | {
@@ -195,6 +198,10 @@ export type Event =
       readonly failure?: { readonly message: string; readonly degraded: Degraded } | undefined;
       /** We ended it ourselves. */
       readonly isCancelled?: boolean | undefined;
+      /** What it was, of the configuration from which its command was taken; the container counts as made from that now. */
+      readonly ran?:
+        | { readonly containerId: string; readonly input: string | undefined; readonly of: KnownConfigInputs }
+        | undefined;
       readonly at: Instant;
     }
   // Sub-agent.

@@ -40,7 +40,21 @@ export function reduceHookEnded(state: State, event: Of<'hookEnded'>): Result {
   if (!entry || entry.tail !== jobId) return [ended, [{ type: 'persist' }]];
   const free: Entry = { ...entry, tail: undefined };
   const isStill = entry.phase.status === 'running' && operation !== undefined && !event.isCancelled;
-  return [withEntry(ended, isStill ? withHookResult(free, operation.phase, failure) : free), [{ type: 'persist' }]];
+  if (!isStill) return [withEntry(ended, free), [{ type: 'persist' }]];
+  const told = withHookResult(free, operation.phase, failure);
+  return [withEntry(ended, failure ? told : withHookRan(told, operation.phase, event.ran)), [{ type: 'persist' }]];
+}
+
+/** The container is what it would be if it had been made with this hook. Without other differences it is clean. */
+function withHookRan(entry: Entry, hook: string, ran: Of<'hookEnded'>['ran']): Entry {
+  const made = entry.made.find(({ containerId }) => containerId === ran?.containerId);
+  // Of one whose inputs are not known nobody could tell what else differs.
+  if (!ran || !made || Object.keys(made.inputs).length === 0) return entry;
+  const { [hook]: _before, ...others } = made.inputs;
+  const inputs = ran.input === undefined ? others : { ...others, [hook]: ran.input };
+  const isSame = isEqual(inputs, ran.of.inputs);
+  const now = { ...made, inputs, fingerprint: isSame ? ran.of.fingerprint : made.fingerprint };
+  return { ...entry, made: entry.made.map((one) => (one === made ? now : one)) };
 }
 
 function withHookResult(entry: Entry, hook: string, failure: Of<'hookEnded'>['failure']): Entry {
@@ -53,4 +67,9 @@ function withHookResult(entry: Entry, hook: string, failure: Of<'hookEnded'>['fa
   const [first] = others;
   const message = `Running the ${first?.phase} failed before.`;
   return { ...entry, lifecycleError: first ? { message, degraded: others } : undefined };
+}
+
+function isEqual(one: Readonly<Record<string, string>>, other: Readonly<Record<string, string>>): boolean {
+  const names = Object.keys(one);
+  return names.length === Object.keys(other).length && names.every((name) => one[name] === other[name]);
 }

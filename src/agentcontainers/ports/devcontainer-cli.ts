@@ -115,6 +115,8 @@ export interface MergedConfiguration {
   readonly customizations: readonly Readonly<Record<string, unknown>>[];
   /** Lifecycle commands of all layers, in the order in which they run. */
   readonly hooks: Readonly<Partial<Record<HookName, readonly HookCommand[]>>>;
+  /** Those of the workspace's own file as it is now; in `hooks` the last layer is what a container was made with. */
+  readonly ownHooks?: Readonly<Partial<Record<HookName, HookCommand>>> | undefined;
 }
 
 export type HookName =

@@ -145,3 +145,10 @@ test('--revoke takes it back, with a hash only if it is that one', async () => {
   await trust(nothing, { revoke: true }, 'app');
   expect(nothing.stdout()).toBe('Nothing had been accepted for app.\n');
 });
+
+test('what has a container already is made anew with it, since it was made without', async () => {
+  const entry = { ...UNTRUSTED, container: { id: 'c1', name: 'app-1', running: true } } as unknown as typeof UNTRUSTED;
+  const context = testContext(daemonWith(entry), { reply: true });
+  expect(await trust(context, {}, 'app')).toBe(0);
+  expect(context.stdout()).toContain('Next: agentcontainers recreate app\n');
+});

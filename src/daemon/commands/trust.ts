@@ -30,7 +30,7 @@ export async function trust(context: CommandContext, flags: TrustFlags, name: st
   const isMeant = isAccepted || (flags.yes !== true && flags.hash === undefined);
   if (entry.trusted && isMeant && (flags.hash ?? verdict.hash) === verdict.hash) {
     context.output.result(reportOf(entry, verdict, true));
-    context.output.line(`Nothing is left to accept. Next: agentcontainers up ${title}`);
+    context.output.line(`Nothing is left to accept.${entry.container ? '' : ` Next: agentcontainers up ${title}`}`);
     if (!isAccepted && verdict.findings?.length === 0)
       context.output.line(`So that it may be started by itself too: agentcontainers trust --yes ${title}`);
     return EXIT.ok;
@@ -39,7 +39,9 @@ export async function trust(context: CommandContext, flags: TrustFlags, name: st
   if (hash === undefined) return refuse(context.output, entry, verdict);
   await accept(context, entry, hash);
   context.output.result(reportOf(entry, verdict, true));
-  context.output.line(`Accepted, as long as it stays the same. Next: agentcontainers up ${title}`);
+  // A container that is there was made without what was not accepted, and an `up` leaves it as it is.
+  const next = entry.container ? 'recreate' : 'up';
+  context.output.line(`Accepted, as long as it stays the same. Next: agentcontainers ${next} ${title}`);
   return EXIT.ok;
 }
 
@@ -84,7 +86,10 @@ async function revoke({ client, output }: CommandContext, flags: TrustFlags, ent
   const title = plainText(entry.name);
   if (entry.trust === undefined) output.line(`Nothing had been accepted for ${title}.`);
   else if (after.trusted) output.line(`Taken back; ${title} can do nothing to this machine now.`);
-  else output.line(`Taken back. What runs goes on; ${title} is not made anew until it is accepted again.`);
+  else
+    output.line(
+      `Taken back. What runs goes on; until it is accepted again ${title} is made anew without it, or not at all.`,
+    );
   return EXIT.ok;
 }
 

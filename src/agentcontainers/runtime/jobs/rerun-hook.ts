@@ -5,9 +5,11 @@ import { plainLine } from '../../../text/plain-text.ts';
 import { soundsSecret } from '../../../text/secret-names.ts';
 import { withoutValues } from '../../../text/secret-values.ts';
 import type { EffectMap } from '../../model/effects.ts';
+import type { Event } from '../../model/events.ts';
 import type { ExecSession, HookCommand, HookName, MergedConfiguration } from '../../ports.ts';
 import { commandSettings, openSession } from '../exec.ts';
 import type { Runtime } from '../runtime.ts';
+import { presentHook } from './present-hook.ts';
 
 const LONGEST_LINE = 4_096;
 const TAIL_LINES = 40;
@@ -16,9 +18,10 @@ const MOST_SECRETS = 100;
 /** Runs a lifecycle command again, as `up` does: as the remote user, in the workspace folder. A tail like any other. */
 export function rerunHook(rt: Runtime, { id, jobId, hook }: EffectMap['rerunHook']): Promise<void> {
   const scope = linkedScope(rt.closing);
+  const ran = ranNow(rt, id, hook);
   const ended = run(rt, { id, hook: hook as HookName, signal: scope.signal })
     .then(
-      (failure) => rt.store.dispatch({ type: 'hookEnded', id, jobId, failure, at: rt.ports.clock.now() }),
+      (failure) => rt.store.dispatch({ type: 'hookEnded', id, jobId, failure, ran, at: rt.ports.clock.now() }),
       (error: unknown) => {
         const isCancel = scope.signal.aborted && isCancelled(scope.signal.reason);
         const message = errorMessage(error);
@@ -31,6 +34,16 @@ export function rerunHook(rt: Runtime, { id, jobId, hook }: EffectMap['rerunHook
   rt.tails.add(id, { abort: scope.abort, ended });
   return ended;
 }
+
+/** What counts as run when it ends well: as it is before its command is looked up. Edited meanwhile it is dirty again. */
+function ranNow(rt: Runtime, id: string, hook: string): Of<'hookEnded'>['ran'] {
+  const { link, config } = rt.store.state.entries.get(id) ?? {};
+  if (!link || !config) return undefined;
+  const { fingerprint, inputs } = config;
+  return { containerId: link.id, input: inputs[hook], of: { fingerprint, inputs } };
+}
+
+type Of<T extends Event['type']> = Extract<Event, { type: T }>;
 
 interface Failure {
   readonly message: string;
@@ -46,7 +59,7 @@ async function run(
   if (!entry || containerId === undefined) return undefined;
   const { details, configuration } = await commandSettings(rt, entry, containerId, signal);
   const redact = withoutValues(secretsOf(configuration.remoteEnv, details.env));
-  const commands = configuration.hooks[hook] ?? [];
+  const commands = presentHook(configuration, hook, details.labels);
   if (commands.length === 0) {
     throw new AgentContainersError(
       'invalid-request',
