@@ -1,6 +1,6 @@
 import { Argument, Option } from 'commander';
 import type { VolumesOption } from '../agentcontainers/api.ts';
-import { HOOK_NAMES } from '../http/hook-names.ts';
+import { HOOK_NAMES } from '../agentcontainers/model/hook-names.ts';
 import type { WaitFlags } from './commands/lifecycle.ts';
 import type { RemoveFlags } from './commands/remove.ts';
 import type { TrustFlags } from './commands/trust.ts';

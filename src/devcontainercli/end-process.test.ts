@@ -5,7 +5,7 @@ import { join } from 'node:path';
 
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 
-import type { Clock } from '../clock/clock.ts';
+import { fastClock } from '../../test/support/fast-clock.ts';
 import { systemClock } from '../clock/system-clock.ts';
 import { cancelled } from '../errors.ts';
 import { systemProcessTable } from '../process/process-identity.ts';
@@ -15,12 +15,6 @@ import { groupAlive } from './process-group.ts';
 /** Far above what it takes, for a busy machine. */
 const WITHIN = { timeout: 30_000 };
 
-const FACTOR = 20;
-const fastClock: Clock = {
-  now: () => systemClock.now() * FACTOR,
-  afterFunc: (ms, fn, tag) => systemClock.afterFunc(ms / FACTOR, fn, tag),
-  tickerFunc: (ms, fn, tag) => systemClock.tickerFunc(ms / FACTOR, fn, tag),
-};
 const never = new AbortController().signal;
 
 let folder: string;

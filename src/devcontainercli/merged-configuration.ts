@@ -1,19 +1,12 @@
 import { z } from 'zod';
 
+import { HOOK_NAMES } from '../agentcontainers/model/hook-names.ts';
 import type { HookCommand, HookName, MergedConfiguration } from '../agentcontainers/ports.ts';
 
 /** Far more than people write; it bounds what is kept of each configuration. */
 const MAX_COMMANDS = 100;
 const MAX_PARTS = 256;
 const MAX_TEXT = 64 * 1024;
-
-const HOOK_NAMES = [
-  'onCreateCommand',
-  'updateContentCommand',
-  'postCreateCommand',
-  'postStartCommand',
-  'postAttachCommand',
-] as const satisfies readonly HookName[];
 
 const word = z.string().max(MAX_TEXT);
 const program = z.array(word).max(MAX_PARTS);

@@ -5,20 +5,12 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import type { Clock } from '../clock/clock.ts';
-import { systemClock } from '../clock/system-clock.ts';
+import { FACTOR, fastClock } from '../../test/support/fast-clock.ts';
 import { TERM_GRACE_MS } from './end-in-steps.ts';
 import { groupAlive, nodeExecutable, runProcessGroup } from './process-group.ts';
 
 /** Far above what it takes, for a busy machine. */
 const WITHIN = { timeout: 30_000 };
-
-const FACTOR = 20;
-/** Twenty times as fast as time, so that five seconds of grace pass in a quarter. */
-const fastClock: Clock = {
-  now: () => systemClock.now() * FACTOR,
-  afterFunc: (ms, fn, tag) => systemClock.afterFunc(ms / FACTOR, fn, tag),
-  tickerFunc: (ms, fn, tag) => systemClock.tickerFunc(ms / FACTOR, fn, tag),
-};
 
 let folder: string;
 beforeEach(async () => {

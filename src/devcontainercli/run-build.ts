@@ -9,7 +9,7 @@ import { orCancelled, refused, refusedFor, throwIfAborted, unusableConfiguration
 import type { CliEnvironment, CliParts } from './cli-parts.ts';
 import { parseBuildResult } from './build-result.ts';
 import { secretsOf } from './config-secrets.ts';
-import { readDevcontainerJson } from './devcontainer-json.ts';
+import { configToUse } from './config-to-use.ts';
 import { explainFailure, failedCommandOf } from './explain-failure.ts';
 import { lockfileUse } from './lockfile.ts';
 import { isComposeConfig } from './override-config.ts';
@@ -26,9 +26,7 @@ export async function runBuild(parts: CliParts, request: BuildRequest): Promise<
   const { key, signal } = request;
   throwIfAborted(signal);
   // The CLI takes a truncated file for a smaller one and would build from it.
-  const json = request.config
-    ? ({ kind: 'valid', config: request.config } as const)
-    : await orCancelled(readDevcontainerJson(key.configPath), signal);
+  const json = await configToUse(request);
   if (json.kind !== 'valid') return refused('configuration', unusableConfiguration(key, json));
   const offered = offeredPath(key.configPath);
   let folder: RunFolder | undefined;

@@ -9,7 +9,7 @@ import { failedCommand, orCancelled, throwIfAborted, unusableConfiguration } fro
 import { parseLogLine } from './cli-log.ts';
 import type { CliParts } from './cli-parts.ts';
 import { secretsOf } from './config-secrets.ts';
-import { readDevcontainerJson } from './devcontainer-json.ts';
+import { configToUse } from './config-to-use.ts';
 import { withoutCliTraces } from './explain-failure.ts';
 import { gitRootOf } from './git-root.ts';
 import { parseMergedConfiguration } from './merged-configuration.ts';
@@ -24,9 +24,7 @@ export async function runReadConfiguration(
   { key, config, containerId, signal }: Parameters<DevcontainerCli['readConfiguration']>[0],
 ): Promise<MergedConfiguration> {
   throwIfAborted(signal);
-  const json = config
-    ? ({ kind: 'valid', config } as const)
-    : await orCancelled(readDevcontainerJson(key.configPath), signal);
+  const json = await configToUse({ key, config, signal });
   if (json.kind !== 'valid') throw new AgentContainersError('cli-failed', unusableConfiguration(key, json));
   const { env, redact: redactOwn } = await parts.environment(signal);
   const withoutSecrets = withoutValues(secretsOf(json.config));

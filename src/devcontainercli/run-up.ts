@@ -7,7 +7,7 @@ import { upArguments } from './cli-arguments.ts';
 import { orCancelled, refused, refusedFor, throwIfAborted, unusableConfiguration } from './cli-errors.ts';
 import type { CliEnvironment, CliParts } from './cli-parts.ts';
 import { composeAddition, composeFilesOf, composeVersionOf } from './compose-addition.ts';
-import { readDevcontainerJson } from './devcontainer-json.ts';
+import { configToUse } from './config-to-use.ts';
 import { explainFailure, failedCommandOf } from './explain-failure.ts';
 import { gitRootOf } from './git-root.ts';
 import { lockfileUse } from './lockfile.ts';
@@ -31,9 +31,7 @@ type Config = Readonly<Record<string, unknown>>;
 export async function runUp(parts: CliParts, request: UpRequest, onReady: () => void): Promise<UpOutcome> {
   const { key, signal } = request;
   throwIfAborted(signal);
-  const json = request.config
-    ? ({ kind: 'valid', config: request.config } as const)
-    : await orCancelled(readDevcontainerJson(key.configPath), signal);
+  const json = await configToUse(request);
   if (json.kind !== 'valid') return refused('configuration', unusableConfiguration(key, json));
   const { config } = json;
   const unfit = unfitConfig(config, key.workspaceFolder, key.configPath);

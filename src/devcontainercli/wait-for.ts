@@ -1,12 +1,7 @@
+import { HOOK_NAMES } from '../agentcontainers/model/hook-names.ts';
+
 /** Lifecycle hooks in the order in which they run. */
-export const HOOKS = [
-  'initializeCommand',
-  'onCreateCommand',
-  'updateContentCommand',
-  'postCreateCommand',
-  'postStartCommand',
-  'postAttachCommand',
-] as const;
+export const HOOKS = ['initializeCommand', ...HOOK_NAMES] as const;
 
 export type Hook = (typeof HOOKS)[number];
 

@@ -3,7 +3,7 @@ import type { AgentContainers, VolumesOption } from '../agentcontainers/api.ts';
 import { AgentContainersError } from '../errors.ts';
 import type { ErrorCode } from '../errors.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
-import { HOOK_NAMES } from './hook-names.ts';
+import { HOOK_NAMES } from '../agentcontainers/model/hook-names.ts';
 import { createRouter } from './router.ts';
 import { receipt, scriptedApi, T0, VERDICT } from './test-api.ts';
 import { ask, mount } from './test-server.ts';

@@ -2,7 +2,7 @@ import { Validator } from '@seriousme/openapi-schema-validator';
 import { expect, test } from 'vitest';
 import { createFakeClock } from '../testing/fake-clock.ts';
 import { createApp } from './app.ts';
-import { HOOK_NAMES } from './hook-names.ts';
+import { HOOK_NAMES } from '../agentcontainers/model/hook-names.ts';
 import { openApiDocument, toOpenApiPath } from './openapi.ts';
 import { buildRouter } from './router.ts';
 import type { RoutePorts } from './route.ts';

@@ -1,7 +1,7 @@
 import { isAbsolute } from 'node:path';
 import { z } from 'zod';
 import type { VolumesOption } from '../agentcontainers/api.ts';
-import { HOOK_NAMES } from './hook-names.ts';
+import { HOOK_NAMES } from '../agentcontainers/model/hook-names.ts';
 import { LIMITS } from './limits.ts';
 
 // Bounds are far above honest use; the request body as a whole is bounded as well.

@@ -134,25 +134,14 @@ test('where the embedder trusts everything, what can reach the host is started t
   await story.end();
 });
 
-test('what a person stopped stays stopped, also after a restart', async () => {
+test.each<[string, (api: Story['api'], id: string) => Promise<unknown>]>([
+  ['stopped stays stopped', (api, id) => api.stopDevcontainer(id)],
+  ['deleted is not made again', (api, id) => api.remove(id)],
+])('what a person %s, also after a restart', async (_what, end) => {
   const story = await begin(OPTIONS, addApp);
   const { world, api, only } = story;
   await accept(story);
-  await api.stopDevcontainer((await only()).id);
-  await later(story);
-  expect(await only()).toMatchObject({ status: 'stopped' });
-  const next = await restarted(story);
-  await later(next);
-  expect(await next.only()).toMatchObject({ status: 'stopped' });
-  expect(world.cli.calls.up).toBe(1);
-  await next.end();
-});
-
-test('what a person deleted is not made again, also after a restart', async () => {
-  const story = await begin(OPTIONS, addApp);
-  const { world, api, only } = story;
-  await accept(story);
-  await api.remove((await only()).id);
+  await end(api, (await only()).id);
   await later(story);
   expect(await only()).toMatchObject({ status: 'stopped' });
   const next = await restarted(story);

@@ -8,12 +8,13 @@ import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 
 import type { EntryKey } from '../../src/agentcontainers/model/devcontainer.ts';
-import type { CliProgress, DevcontainerCli, UpOutcome, UpRequest } from '../../src/agentcontainers/ports.ts';
+import type { DevcontainerCli, UpRequest } from '../../src/agentcontainers/ports.ts';
 import { systemClock } from '../../src/clock/system-clock.ts';
 import { createDevcontainerCli } from '../../src/devcontainercli/devcontainer-cli.ts';
 import { groupAlive } from '../../src/devcontainercli/process-group.ts';
 import { cancelled } from '../../src/errors.ts';
 import { silentLogger } from '../../src/logger.ts';
+import { failureOf, neverAborted, runUp, successOf } from './support/devcontainer-cli.ts';
 import { engineFeatures } from './support/engine-features.ts';
 
 const exec = promisify(execFile);
@@ -92,33 +93,11 @@ async function withConfig(config: object): Promise<EntryKey> {
   return { workspaceFolder, configPath };
 }
 
-function up(key: EntryKey, options: Partial<UpRequest> = {}) {
-  const progress: CliProgress[] = [];
-  const run = cli.up({
-    key,
-    mode: 'make',
-    onProgress: (step) => progress.push(step),
-    signal: neverAborted,
-    ...options,
-  });
-  return { ...run, progress };
-}
-
-function successOf(outcome: UpOutcome): Extract<UpOutcome, { outcome: 'success' }> {
-  if (outcome.outcome === 'error') throw new Error(`${outcome.message}\n${outcome.outputTail}`);
-  return outcome;
-}
-
-function failureOf(outcome: UpOutcome): Extract<UpOutcome, { outcome: 'error' }> {
-  if (outcome.outcome === 'success') throw new Error('The run was expected to fail.');
-  return outcome;
-}
+const up = (key: EntryKey, options: Partial<UpRequest> = {}) => runUp(cli, key, options);
 
 async function filesBelow(folder: string): Promise<string[]> {
   return (await readdir(folder, { recursive: true })).sort();
 }
-
-const neverAborted = new AbortController().signal;
 
 describe('up', () => {
   it('brings an image up, tells the phases, and leaves the workspace as it was', async () => {

@@ -40,8 +40,11 @@ export interface Claim {
 }
 
 /** Everything that can happen. Facts, in the past tense; times and ids are fields. */
-/** A state of a configuration. */
-export type KnownConfigInputs = Pick<KnownConfig, 'fingerprint' | 'inputs'>;
+/** Where a hook ran, and the configuration that its command is of: the container counts as made with that hook now. */
+export interface HookRan {
+  readonly containerId: string;
+  readonly config: Pick<KnownConfig, 'fingerprint' | 'inputs'>;
+}
 
 export type Event =
   // Known beforehand: the manifest and the state directory.
@@ -198,10 +201,7 @@ export type Event =
       readonly failure?: { readonly message: string; readonly degraded: Degraded } | undefined;
       /** We ended it ourselves. */
       readonly isCancelled?: boolean | undefined;
-      /** What it was, of the configuration from which its command was taken; the container counts as made from that now. */
-      readonly ran?:
-        | { readonly containerId: string; readonly input: string | undefined; readonly of: KnownConfigInputs }
-        | undefined;
+      readonly ran?: HookRan | undefined;
       readonly at: Instant;
     }
   // Sub-agent.

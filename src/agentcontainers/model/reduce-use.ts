@@ -1,5 +1,6 @@
 import type { Effect } from './effects.ts';
-import type { Event } from './events.ts';
+import { reuse } from './equality.ts';
+import type { Event, HookRan } from './events.ts';
 import { beginOperation, endOperation } from './reduce-operation.ts';
 import { withEntry, type Entry, type State } from './state.ts';
 
@@ -46,14 +47,15 @@ export function reduceHookEnded(state: State, event: Of<'hookEnded'>): Result {
 }
 
 /** The container is what it would be if it had been made with this hook. Without other differences it is clean. */
-function withHookRan(entry: Entry, hook: string, ran: Of<'hookEnded'>['ran']): Entry {
+function withHookRan(entry: Entry, hook: string, ran: HookRan | undefined): Entry {
   const made = entry.made.find(({ containerId }) => containerId === ran?.containerId);
   // Of one whose inputs are not known nobody could tell what else differs.
   if (!ran || !made || Object.keys(made.inputs).length === 0) return entry;
   const { [hook]: _before, ...others } = made.inputs;
-  const inputs = ran.input === undefined ? others : { ...others, [hook]: ran.input };
-  const isSame = isEqual(inputs, ran.of.inputs);
-  const now = { ...made, inputs, fingerprint: isSame ? ran.of.fingerprint : made.fingerprint };
+  const { config } = ran;
+  const input = config.inputs[hook];
+  const inputs = reuse(config.inputs, input === undefined ? others : { ...others, [hook]: input });
+  const now = { ...made, inputs, fingerprint: inputs === config.inputs ? config.fingerprint : made.fingerprint };
   return { ...entry, made: entry.made.map((one) => (one === made ? now : one)) };
 }
 
@@ -67,9 +69,4 @@ function withHookResult(entry: Entry, hook: string, failure: Of<'hookEnded'>['fa
   const [first] = others;
   const message = `Running the ${first?.phase} failed before.`;
   return { ...entry, lifecycleError: first ? { message, degraded: others } : undefined };
-}
-
-function isEqual(one: Readonly<Record<string, string>>, other: Readonly<Record<string, string>>): boolean {
-  const names = Object.keys(one);
-  return names.length === Object.keys(other).length && names.every((name) => one[name] === other[name]);
 }

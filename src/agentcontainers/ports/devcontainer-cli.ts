@@ -1,3 +1,4 @@
+import type { HookName } from '../model/hook-names.ts';
 import type { Instant } from '../../clock/clock.ts';
 import type { EntryKey } from '../model/devcontainer.ts';
 
@@ -119,12 +120,7 @@ export interface MergedConfiguration {
   readonly ownHooks?: Readonly<Partial<Record<HookName, HookCommand>>> | undefined;
 }
 
-export type HookName =
-  | 'onCreateCommand'
-  | 'updateContentCommand'
-  | 'postCreateCommand'
-  | 'postStartCommand'
-  | 'postAttachCommand';
+export type { HookName };
 
 /** A shell line, a program with arguments, or several of them by name, which run at the same time. */
 export type HookCommand = string | readonly string[] | Readonly<Record<string, string | readonly string[]>>;

@@ -1,4 +1,4 @@
-import { HOOK_NAMES } from '../../http/hook-names.ts';
+import { HOOK_NAMES } from '../../agentcontainers/model/hook-names.ts';
 import type { WireDevcontainer, WireOperation } from '../../http/wire-schemas.ts';
 import type { Output } from '../output/output.ts';
 import { plainText } from '../output/plain-text.ts';

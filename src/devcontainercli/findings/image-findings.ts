@@ -1,3 +1,4 @@
+import { LABEL } from '../../agentcontainers/model/container.ts';
 import type { Finding } from '../../agentcontainers/model/verdict.ts';
 import { collectFindings } from './finding-list.ts';
 import { NO_WORKSPACE } from './host-path.ts';
@@ -5,7 +6,6 @@ import { layerFindings } from './layer-findings.ts';
 import { asRecord, own } from './records.ts';
 import { isClaimingLabel, isComposeLabel } from './reserved-label.ts';
 
-const METADATA = 'devcontainer.metadata';
 const MAX_LENGTH = 1024 * 1024;
 
 /**
@@ -24,7 +24,7 @@ export function imageFindings(
       if (isClaimingLabel(name) || (isComposeLabel(name) && !options.isCompose))
         report('privilege', `label ${name}`, value);
     }
-    const text = own(labels, METADATA);
+    const text = own(labels, LABEL.metadata);
     if (text === undefined || text === '') return;
     const layers = typeof text === 'string' ? parse(text) : undefined;
     if (layers === undefined) report('privilege', 'metadata that cannot be read', text);

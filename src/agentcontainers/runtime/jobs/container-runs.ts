@@ -1,6 +1,6 @@
 import { bounded } from '../../../async/abort.ts';
-import { isAgentContainersError } from '../../../errors.ts';
 import { ENGINE_TIMEOUT } from '../../constants.ts';
+import { inspectIfThere } from './inspect-if-there.ts';
 import type { UpJob } from './up-job.ts';
 
 /** False also for one that is gone. Rejects when the engine cannot tell. */
@@ -9,15 +9,10 @@ export async function containerRuns(
   containerId: string | undefined,
 ): Promise<boolean> {
   if (containerId === undefined) return false;
-  try {
-    const { clock, engine } = rt.ports;
-    const what = `Inspecting the container ${containerId.slice(0, 12)}`;
-    const details = await bounded(clock, ENGINE_TIMEOUT, what, signal, (limit) =>
-      engine.inspectContainer(containerId, limit),
-    );
-    return details.running;
-  } catch (error) {
-    if (isAgentContainersError(error, 'engine-object-not-found')) return false;
-    throw error;
-  }
+  const { clock, engine } = rt.ports;
+  const what = `Inspecting the container ${containerId.slice(0, 12)}`;
+  const details = await bounded(clock, ENGINE_TIMEOUT, what, signal, (limit) =>
+    inspectIfThere(engine, containerId, limit),
+  );
+  return details?.running === true;
 }

@@ -4,6 +4,7 @@ import { COPY_POLL, ENGINE_TIMEOUT } from '../../constants.ts';
 import type { UpIntent } from '../../model/intent.ts';
 import type { Entry } from '../../model/state.ts';
 import type { Runtime } from '../runtime.ts';
+import { inspectIfThere } from './inspect-if-there.ts';
 import { removeCopies } from './remove-copies.ts';
 
 /**
@@ -19,19 +20,12 @@ export async function removeCopyUnderWay(
   try {
     await bounded(clock, ENGINE_TIMEOUT, 'Removing a copy', signal, async (limit) => {
       for (const known of intent.knownContainers)
-        while (await isHeld(known, limit)) await sleep(clock, COPY_POLL, limit, 'a container that is copied');
+        while ((await inspectIfThere(engine, known, limit))?.state === 'paused')
+          await sleep(clock, COPY_POLL, limit, 'a container that is copied');
       await removeCopies(rt, key, limit);
     });
   } catch (error) {
     if (signal.aborted || isAgentContainersError(error, 'engine-unreachable')) throw error;
     logger.warn({ err: error, devcontainer: id }, errorMessage(error));
-  }
-
-  async function isHeld(container: string, limit: AbortSignal): Promise<boolean> {
-    const details = await engine.inspectContainer(container, limit).catch((error: unknown) => {
-      if (isAgentContainersError(error, 'engine-object-not-found')) return undefined;
-      throw error;
-    });
-    return details?.state === 'paused';
   }
 }

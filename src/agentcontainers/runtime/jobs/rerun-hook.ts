@@ -5,7 +5,7 @@ import { plainLine } from '../../../text/plain-text.ts';
 import { soundsSecret } from '../../../text/secret-names.ts';
 import { withoutValues } from '../../../text/secret-values.ts';
 import type { EffectMap } from '../../model/effects.ts';
-import type { Event } from '../../model/events.ts';
+import type { HookRan } from '../../model/events.ts';
 import type { ExecSession, HookCommand, HookName, MergedConfiguration } from '../../ports.ts';
 import { commandSettings, openSession } from '../exec.ts';
 import type { Runtime } from '../runtime.ts';
@@ -18,7 +18,7 @@ const MOST_SECRETS = 100;
 /** Runs a lifecycle command again, as `up` does: as the remote user, in the workspace folder. A tail like any other. */
 export function rerunHook(rt: Runtime, { id, jobId, hook }: EffectMap['rerunHook']): Promise<void> {
   const scope = linkedScope(rt.closing);
-  const ran = ranNow(rt, id, hook);
+  const ran = ranNow(rt, id);
   const ended = run(rt, { id, hook: hook as HookName, signal: scope.signal })
     .then(
       (failure) => rt.store.dispatch({ type: 'hookEnded', id, jobId, failure, ran, at: rt.ports.clock.now() }),
@@ -36,14 +36,10 @@ export function rerunHook(rt: Runtime, { id, jobId, hook }: EffectMap['rerunHook
 }
 
 /** What counts as run when it ends well: as it is before its command is looked up. Edited meanwhile it is dirty again. */
-function ranNow(rt: Runtime, id: string, hook: string): Of<'hookEnded'>['ran'] {
+function ranNow(rt: Runtime, id: string): HookRan | undefined {
   const { link, config } = rt.store.state.entries.get(id) ?? {};
-  if (!link || !config) return undefined;
-  const { fingerprint, inputs } = config;
-  return { containerId: link.id, input: inputs[hook], of: { fingerprint, inputs } };
+  return link && config && { containerId: link.id, config };
 }
-
-type Of<T extends Event['type']> = Extract<Event, { type: T }>;
 
 interface Failure {
   readonly message: string;

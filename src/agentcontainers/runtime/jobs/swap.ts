@@ -5,6 +5,7 @@ import { LABEL, type Container } from '../../model/container.ts';
 import type { Swap } from '../../model/intent.ts';
 import type { MadeFrom } from '../../model/state.ts';
 import type { Runtime } from '../runtime.ts';
+import { inspectIfThere } from './inspect-if-there.ts';
 import { removeCopies } from './remove-copies.ts';
 import { untilReachable } from './until-reachable.ts';
 
@@ -161,10 +162,7 @@ export async function undoSwap(
 /** The old container under its own name; of a compose service it is made again from its copy. */
 async function oldContainer(rt: Runtime, swap: Swap, signal: AbortSignal): Promise<string | undefined> {
   const { engine } = rt.ports;
-  const details = await engine.inspectContainer(swap.oldContainerId, signal).catch((error: unknown) => {
-    if (isAgentContainersError(error, 'engine-object-not-found')) return undefined;
-    throw error;
-  });
+  const details = await inspectIfThere(engine, swap.oldContainerId, signal);
   if (details) {
     if (details.name !== swap.oldName) await engine.renameContainer(details.id, swap.oldName, signal);
     return details.id;

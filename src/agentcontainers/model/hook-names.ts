@@ -1,5 +1,3 @@
-import type { HookName } from '../agentcontainers/ports.ts';
-
 /** Lifecycle commands that run in the container, in their order; the one that runs on the host is none of them. */
 export const HOOK_NAMES = [
   'onCreateCommand',
@@ -7,4 +5,6 @@ export const HOOK_NAMES = [
   'postCreateCommand',
   'postStartCommand',
   'postAttachCommand',
-] as const satisfies readonly HookName[];
+] as const;
+
+export type HookName = (typeof HOOK_NAMES)[number];
