@@ -1,0 +1,3 @@
+module agentcontainers/resident
+
+go 1.24

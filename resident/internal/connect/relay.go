@@ -1,0 +1,47 @@
+package connect
+
+import (
+	"bufio"
+	"io"
+	"os"
+	"syscall"
+
+	"agentcontainers/resident/internal/guard"
+	"agentcontainers/resident/internal/handover"
+)
+
+// relayBytes is what of one direction is carried at once, and held at most.
+const relayBytes = 256 << 10
+
+// pipeBytes is asked for as the size of the pipe that the engine reads: with less each stage of the way waits for the others.
+const pipeBytes = 1 << 20
+
+const setPipeSize = 1031 // F_SETPIPE_SZ
+
+// relay copies until the agent has closed the connection, or nobody takes what it says. The end of our input is passed on.
+func relay(input *bufio.Reader, f *found) {
+	guard.Go(func() {
+		_, _ = io.CopyBuffer(onlyWriter{f.connection}, onlyReader{input}, make([]byte, relayBytes))
+		_ = f.connection.CloseWrite()
+	})
+	// Refused, it stays as it is.
+	_, _, _ = syscall.Syscall(syscall.SYS_FCNTL, os.Stdout.Fd(), setPipeSize, pipeBytes)
+	_, _ = io.CopyBuffer(onlyWriter{os.Stdout}, onlyReader{f.from}, make([]byte, relayBytes))
+	f.connection.Close()
+}
+
+// wait lets the agent speak for itself, until it or the connection has ended.
+func wait(input *bufio.Reader, f *found) {
+	rest, _ := input.Peek(input.Buffered())
+	if handover.Give(f.connection, syscall.Stdin, syscall.Stdout, rest) != nil {
+		return
+	}
+	// The end of the pipes is that of the agent's.
+	os.Stdin.Close()
+	os.Stdout.Close()
+	_, _ = f.from.ReadByte()
+}
+
+// onlyReader and onlyWriter hide what would copy in other ways, and hold other buffers.
+type onlyReader struct{ io.Reader }
+type onlyWriter struct{ io.Writer }
