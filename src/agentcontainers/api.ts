@@ -2,10 +2,14 @@ import type { Operation } from './model/operation.ts';
 import type { Devcontainer, ListResult } from './model/view.ts';
 import type { DirtyReason } from './model/devcontainer.ts';
 import type { VolumesOption } from './model/intent.ts';
-import type { ExecSession, ExecSpec, HookName } from './ports.ts';
+import type { BashRequest, BashResult } from './bash/run-bash.ts';
+import type { PortForward } from './model/forward.ts';
+import type { ContainerRuntime, ExecSession, ExecSpec, HookName, Via } from './ports.ts';
 
 export type { Operation, OperationKind, OperationStatus, OperationStep } from './model/operation.ts';
+export type { BashRequest, BashResult } from './bash/run-bash.ts';
 export type { DirtyReason } from './model/devcontainer.ts';
+export type { PortForward } from './model/forward.ts';
 export type { Holder } from './model/holder.ts';
 export type { VolumesOption } from './model/intent.ts';
 export type { Finding, FindingKind, Trust, Verdict } from './model/verdict.ts';
@@ -55,6 +59,41 @@ export interface LogQuery {
   /** Go on until `signal` aborts, instead of ending at what is there now. */
   readonly follow?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
+}
+
+export interface ForwardRequest {
+  /** In the container, or of `host`. */
+  readonly port: number;
+  /** As seen from the container: a name or an address of at most 253 characters. Default `127.0.0.1`. */
+  readonly host?: string | undefined;
+  /** On 127.0.0.1. Default: the same number as `port` where that is free and above 1023, else any that is free. */
+  readonly hostPort?: number | undefined;
+}
+
+/**
+ * What runs in the container of one devcontainer. Each call goes to the resident there, waits for one that is being
+ * started, and goes through the engine's exec where none can run: what is answered says `via`. All reject with
+ * `devcontainer-not-found`, `devcontainer-not-adopted`, `devcontainer-not-running`; what only a resident can do with
+ * `runtime-unavailable`.
+ */
+export interface DevcontainerRuntime extends Omit<ContainerRuntime, 'via'> {
+  /** Who serves it now. */
+  via(signal?: AbortSignal): Promise<Via>;
+  /** Runs one command as agents do, see {@link BashRequest}. `invalid-request` for a blank one or a time-out out of range. */
+  bash(request: BashRequest, signal?: AbortSignal): Promise<BashResult>;
+  /**
+   * Makes a port reachable from the host, on 127.0.0.1 only. Lasts, with its host port, over a recreate, restarts of the
+   * container and, with a `storage` that lasts, of the library, until it is ended or the devcontainer is removed. The same one asked for again is the
+   * same forward. Connections are taken also while the container does not run, and then closed at once.
+   *
+   * `invalid-request` for a port or host that is none, and for more than 64 of a devcontainer; `port-taken` for a host port
+   * that is in use, `listen-failed` for one that may not be used; `runtime-unavailable` where no resident runs.
+   */
+  forward(request: ForwardRequest, signal?: AbortSignal): Promise<PortForward>;
+  /** Also while its container does not run. Oldest first. */
+  forwards(): Promise<readonly PortForward[]>;
+  /** Ends its connections, too. `forward-not-found`. */
+  endForward(forwardId: string): Promise<void>;
 }
 
 /**
@@ -120,9 +159,12 @@ export interface AgentContainers {
   /** Build and lifecycle log of a devcontainer, oldest first. */
   logs(id: string, query?: LogQuery): AsyncIterable<LogChunk>;
 
+  /** Commands, processes, terminals, files and ports in its container. Nothing is asked before a call on it. */
+  devcontainer(id: string): DevcontainerRuntime;
+
   /**
-   * Runs a command in the devcontainer's container through the engine, as its remote user in its workspace folder
-   * unless said otherwise. `devcontainer-not-running`, `devcontainer-not-adopted`.
+   * An exec of the engine, as it is, in the devcontainer's container; as its remote user in its workspace folder unless said
+   * otherwise. It has the container's environment alone, and nobody ends its tree: see {@link devcontainer} for commands. `devcontainer-not-running`, `devcontainer-not-adopted`.
    */
   exec(id: string, spec: Omit<ExecSpec, 'containerId'>): Promise<ExecSession>;
 }

@@ -69,5 +69,10 @@ export const DISCOVERY_REST_FACTOR = 10;
 export const DISCOVERY_LONGEST_REST = 10_000;
 /** What is not found is taken to be gone after this: a checkout removes files and makes them again. */
 export const DISCOVERY_GONE_AFTER = 2_000;
+/** Waits between tries to listen on the port of a forward: doubled from the first to the last. */
+export const FORWARD_RETRY_FIRST = 1_000;
+export const FORWARD_RETRY_LAST = 60_000;
+/** Connections of one forward at the same time; further ones are closed. */
+export const FORWARD_CONNECTIONS = 256;
 /** How long the start waits for the first search, beside the first listing. */
 export const DISCOVERY_FIRST_WAIT = 500;

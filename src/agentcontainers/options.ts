@@ -4,6 +4,7 @@ import type {
   ConfigFiles,
   ContainerEngine,
   DevcontainerCli,
+  LocalListener,
   LogSink,
   NewId,
   ProjectFinder,
@@ -24,6 +25,7 @@ export interface Ports {
   readonly subAgentClient: SubAgentClient;
   readonly subAgentProvider: SubAgentProvider;
   readonly subAgentLauncher: SubAgentLauncher;
+  readonly localListener: LocalListener;
   readonly logSink: LogSink;
   readonly storage: StateStorage;
   readonly projectFinder: ProjectFinder;
@@ -79,13 +81,21 @@ export interface AgentContainersOptions extends Partial<Ports> {
    * `trust()`. `all`: nothing; only for embedders that know every configuration. Default `ask`.
    */
   readonly trust?: 'ask' | 'all' | undefined;
-  /** Signs the labels of containers that we make; any length. Default: random, so that labels count in this process only. */
+  /**
+   * Signs the labels of containers that we make, and gives residents their tokens; any length. Default: random, so that labels
+   * count, and residents are taken up again, in this process only.
+   */
   readonly labelSecret?: string | undefined;
 
   /** Where sub-agents reach their control plane; given to them as `AGENTCONTAINERS_URL`. */
   readonly subAgentUrl?: string | undefined;
   /** Further environment of sub-agents. */
   readonly subAgentEnv?: Readonly<Record<string, string>> | undefined;
+  /**
+   * True: sub-agents that can run on without the library are left running when it closes, with all that runs under them; the
+   * next one with the same secret adopts them. Default false.
+   */
+  readonly keepSubAgents?: boolean | undefined;
   /** False: sub-agents are not injected at all. Default true. */
   readonly injectSubAgents?: boolean | undefined;
 }

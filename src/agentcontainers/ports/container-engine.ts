@@ -30,6 +30,8 @@ export interface ContainerDetails {
   /** The user of the image or of the create call; empty means root. */
   readonly user: string;
   readonly env: readonly string[];
+  /** As its `HOSTNAME` tells it, unless `env` sets another one. */
+  readonly hostname?: string | undefined;
   readonly mounts: Container['mounts'];
 }
 

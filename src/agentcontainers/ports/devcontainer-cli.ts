@@ -112,6 +112,8 @@ export interface MergedConfiguration {
   readonly workspaceFolder: string;
   readonly remoteUser?: string | undefined;
   readonly remoteEnv: Readonly<Record<string, string | null>>;
+  /** Which profiles make the environment of commands. Default `loginInteractiveShell`. */
+  readonly userEnvProbe?: UserEnvProbe | undefined;
   /** `customizations` of each layer, of all namespaces; values are untrusted. */
   readonly customizations: readonly Readonly<Record<string, unknown>>[];
   /** Lifecycle commands of all layers, in the order in which they run. */
@@ -119,6 +121,8 @@ export interface MergedConfiguration {
   /** Those of the workspace's own file as it is now; in `hooks` the last layer is what a container was made with. */
   readonly ownHooks?: Readonly<Partial<Record<HookName, HookCommand>>> | undefined;
 }
+
+export type UserEnvProbe = 'none' | 'loginShell' | 'interactiveShell' | 'loginInteractiveShell';
 
 export type { HookName };
 

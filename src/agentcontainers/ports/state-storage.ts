@@ -1,4 +1,5 @@
 import type { Instant } from '../../clock/clock.ts';
+import type { KnownForward } from '../model/forward.ts';
 import type { Intent } from '../model/intent.ts';
 import type { Finding, Trust } from '../model/verdict.ts';
 
@@ -52,6 +53,8 @@ export interface PersistedEntry {
   readonly imageFindings?: readonly Finding[] | undefined;
   /** Operations that were given up: containers of theirs are removed. */
   readonly abandoned?: readonly string[] | undefined;
+  /** Ports of the host that lead into it. */
+  readonly forwards?: readonly KnownForward[] | undefined;
   /** A person stopped it: it is not started again by itself. */
   readonly stopped?: boolean | undefined;
 }

@@ -1,5 +1,6 @@
 import type { DisplayApp, SubAgentApp } from '../model/customization.ts';
 import type { Platform } from './container-engine.ts';
+import type { ContainerRuntime } from './container-runtime.ts';
 import type { ReadOnlyMount } from './devcontainer-cli.ts';
 
 export type { DisplayApp, SubAgentApp };
@@ -48,6 +49,8 @@ export interface SubAgentBinary {
   /** Default `['--version']`; run once after delivery as the target user, must exit 0. */
   readonly versionArgs?: readonly string[] | undefined;
   readonly env?: Readonly<Record<string, string>> | undefined;
+  /** `resident`: it speaks the resident's protocol, and has a {@link SubAgentProcess.runtime}. Default: lines on its output. */
+  readonly protocol?: 'resident' | undefined;
   /** Run as this user instead of the remote user: `root` or any other. */
   readonly user?: string | undefined;
   /** When its process counts as started: at once, or when a line on stdout begins with this text. Default: at once. */
@@ -98,6 +101,12 @@ export interface LaunchRequest {
   readonly workingDir: string;
   /** The whole environment: remote, then the binary's, then ours. Secrets are allowed here and nowhere else. */
   readonly env: Readonly<Record<string, string>>;
+  /**
+   * Asked for once, when the process is ready, where commands run under it: what they get from then on instead of `env`,
+   * or `undefined` when that stays. Commands wait for it, so it takes a bounded time. Never rejects; aborting `signal`
+   * means that nobody waits any more.
+   */
+  readonly commandEnv?: ((signal: AbortSignal) => Promise<Readonly<Record<string, string>> | undefined>) | undefined;
   /** Takes what it writes, line by line, apart from heartbeats; bounded, and safe to show. */
   readonly onOutput?: ((line: string) => void) | undefined;
   /** Told what it is busy with, and `undefined` when it is not any more. */
@@ -129,6 +138,12 @@ export interface SubAgentProcess {
   readonly exited: Promise<SubAgentExit>;
   /** Asks it to end on stdin, by TERM after half of `graceMs`, and kills it with what it started after all of it. Idempotent. */
   stop(graceMs: number): Promise<void>;
+  /** Tells now what it is busy with; it may have waited so that not everything is told. Absent where it never waits. */
+  tellBusy?(): void;
+  /** Lets go of it: it runs on with all that runs under it, and a later launch adopts it. Absent where it cannot be. */
+  detach?(): Promise<void>;
+  /** What runs in its container. Absent where it serves none. */
+  readonly runtime?: ContainerRuntime | undefined;
 }
 
 /** Puts a sub-agent into a container and runs it there. */
