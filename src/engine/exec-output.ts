@@ -32,7 +32,7 @@ export function createExecOutput(source: Readable | Duplex, onBroken: (error: Er
   let lifted = false;
   let ended = false;
   let beginning = Buffer.alloc(0);
-  let held = Buffer.alloc(0);
+  let held: Buffer = Buffer.alloc(0);
   let isBeginning = true;
 
   const create = (name: OutputName): Readable => {
@@ -69,10 +69,12 @@ export function createExecOutput(source: Readable | Duplex, onBroken: (error: Er
     if (name === 'stdout' && beginning.length < BEGINNING_BYTES) {
       beginning = Buffer.concat([beginning, piece.subarray(0, BEGINNING_BYTES - beginning.length)]);
     }
-    const errors = Buffer.concat([held, piece]);
-    if (name === 'stderr' && (isBeginning ? couldBeRefusal(errors) : couldBeNoise(piece))) {
-      held = errors;
-      return;
+    if (name === 'stderr') {
+      const errors = held.length === 0 ? piece : Buffer.concat([held, piece]);
+      if (isBeginning ? couldBeRefusal(errors) : couldBeNoise(piece)) {
+        held = errors;
+        return;
+      }
     }
     passHeld();
     deliver(name, piece);

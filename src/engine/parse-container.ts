@@ -54,6 +54,7 @@ export function parseInspectedContainer(raw: unknown): ContainerDetails | undefi
     labels: asTextRecord(config['Labels']),
     user: asText(config['User']),
     env: asList(config['Env']).filter((variable) => typeof variable === 'string'),
+    hostname: asText(config['Hostname']) || undefined,
     mounts: parseMounts(entry['Mounts']),
   };
 }
