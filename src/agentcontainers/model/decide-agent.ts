@@ -25,12 +25,11 @@ export function decideAgent(
   jobId: string,
 ): readonly [Entry, readonly Effect[]] {
   const { agent, link, phase } = entry;
-  const wanted =
-    state.lifecycle === 'open' &&
-    state.settings.injectSubAgents &&
-    entry.level !== 'seen' &&
-    phase.status === 'running' &&
-    link?.state === 'running';
+  const mayBe = state.lifecycle === 'open' && state.settings.injectSubAgents && entry.level !== 'seen';
+  // Held for a moment, e.g. while it is copied: all that runs in it stands still, and goes on with it.
+  const isHeld = link?.state === 'paused' && agent.kind === 'injected' && isSameRun(agent.run, runOf(link));
+  if (mayBe && isHeld && !entry.ignored) return [entry, []];
+  const wanted = mayBe && phase.status === 'running' && link?.state === 'running';
   if (!wanted || !link) return endAgent(entry, 'none');
   if (entry.ignored) {
     const [ended, effects] = endAgent(entry, 'ignored');

@@ -1,6 +1,7 @@
 import type { Container } from './container.ts';
 import type { ConfigError, Degraded, EntryKey, JobId, StartCause, SubAgentRecordInfo } from './devcontainer.ts';
 import type { Operation } from './operation.ts';
+import type { KnownForward, PortForward } from './forward.ts';
 import type { Holder } from './holder.ts';
 import type { DeleteIntent, Swap, UpIntent, Intent, VolumesOption } from './intent.ts';
 import type { RememberedEntry } from './remembered.ts';
@@ -64,6 +65,7 @@ export type Event =
       readonly imageFindings?: readonly Finding[] | undefined;
       readonly stoppedByPerson?: boolean | undefined;
       readonly abandoned?: readonly string[] | undefined;
+      readonly forwards?: readonly KnownForward[] | undefined;
     }
   | { readonly type: 'remembered'; readonly entries: readonly RememberedEntry[] }
   /** All configurations below one root, and so also those that are not there any more. */
@@ -98,6 +100,16 @@ export type Event =
   // Use.
   | { readonly type: 'holderCame'; readonly id: string; readonly holder: Holder }
   | { readonly type: 'holderLeft'; readonly id: string; readonly holderId: string }
+  // Port forwards.
+  | { readonly type: 'forwardAdded'; readonly id: string; readonly forward: PortForward }
+  /** Without an error it listens. */
+  | {
+      readonly type: 'forwardChanged';
+      readonly id: string;
+      readonly forwardId: string;
+      readonly error?: string | undefined;
+    }
+  | { readonly type: 'forwardEnded'; readonly id: string; readonly forwardId: string }
   // Lifecycle. A job's id is the id of its operation.
   | {
       readonly type: 'upRequested';

@@ -13,6 +13,7 @@ export function newEntry(
     made: [],
     imageFindings: [],
     holders: [],
+    forwards: [],
     abandoned: [],
     autoStart: false,
     stoppedByPerson: false,

@@ -71,6 +71,19 @@ describe('an injection', () => {
     expect(pass(scenario)).toEqual([]);
   });
 
+  it('is left alone while its container is paused, and goes on with it', () => {
+    const scenario = createScenario();
+    succeeds(scenario, jobOf(pass(scenario)));
+    expect(scenario.observe([containerOf('c1', { state: 'paused' })])).toEqual([]);
+    expect(scenario.view()).toMatchObject({ status: 'stopped', agent: { status: 'running' } });
+    expect(pass(scenario)).toEqual([]);
+    expect(scenario.view()).toMatchObject({ status: 'running', agent: { status: 'running' } });
+
+    scenario.observe([containerOf('c1', { state: 'paused' })]);
+    expect(typesOf(scenario.observe([containerOf('c1', { state: 'exited' })]))).toContain('endSubAgent');
+    expect(scenario.view().agent).toBeUndefined();
+  });
+
   it('that fails is shown with its reason, and tried again after 1, 2, 4, 8, 16, 32, 60 and 60 s', () => {
     const scenario = createScenario();
     let jobId = jobOf(pass(scenario));

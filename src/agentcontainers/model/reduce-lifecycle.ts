@@ -176,7 +176,15 @@ export function reduceDeleteEnded(state: State, event: Of<'deleteEnded'>): Resul
   if (entry.origin === 'manifest' || entry.origin === 'discovered') {
     const { record: _gone, intent: _done, ...rest } = entry;
     const phase = { status: 'stopped' } as const;
-    const blank: Entry = { ...rest, phase, link: undefined, candidates: [], made: [], lifecycleError: undefined };
+    const blank: Entry = {
+      ...rest,
+      phase,
+      link: undefined,
+      candidates: [],
+      made: [],
+      forwards: [],
+      lifecycleError: undefined,
+    };
     return [endOperation(withChangedEntry(state, blank), jobId, 'succeeded', at, undefined, 'deleted'), effects];
   }
   const revision = state.revision + 1;

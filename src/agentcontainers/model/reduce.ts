@@ -34,6 +34,8 @@ import {
   reduceUpSucceeded,
 } from './reduce-lifecycle.ts';
 import { reduceObserved, reduceObserveFailed } from './reduce-observed.ts';
+import { restoredForwards } from './forward.ts';
+import { reduceForwardAdded, reduceForwardChanged, reduceForwardEnded } from './reduce-forward.ts';
 import { newEntry } from './new-entry.ts';
 import { progressOperation, withOperation } from './reduce-operation.ts';
 import { reduceProjectChosen } from './reduce-project.ts';
@@ -89,6 +91,12 @@ export function reduce(state: State, event: Event): readonly [State, readonly Ef
       return reduceHolderCame(state, event);
     case 'holderLeft':
       return reduceHolderLeft(state, event);
+    case 'forwardAdded':
+      return reduceForwardAdded(state, event);
+    case 'forwardChanged':
+      return reduceForwardChanged(state, event);
+    case 'forwardEnded':
+      return reduceForwardEnded(state, event);
     case 'hookRequested':
       return reduceHookRequested(state, event);
     case 'hookEnded':
@@ -185,6 +193,7 @@ function reduceRegistered(
     imageFindings: event.imageFindings ?? [],
     stoppedByPerson: event.stoppedByPerson ?? false,
     abandoned: event.abandoned ?? [],
+    forwards: restoredForwards(event.forwards ?? []),
   });
   return [withRecalled(state, entry), event.adopted ? [{ type: 'watchConfig', id, key }] : []];
 }

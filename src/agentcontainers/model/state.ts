@@ -11,6 +11,7 @@ import type {
   Phase,
   SubAgentRecordInfo,
 } from './devcontainer.ts';
+import type { PortForward } from './forward.ts';
 import type { Holder } from './holder.ts';
 import type { Intent } from './intent.ts';
 import type { Operation } from './operation.ts';
@@ -99,6 +100,8 @@ export interface Entry {
   readonly trust?: Trust | undefined;
   /** Who uses it now. */
   readonly holders: readonly Holder[];
+  /** Kept over every change of its container; gone when it is deleted. */
+  readonly forwards: readonly PortForward[];
   /** The configuration asks to be started by itself. */
   readonly autoStart: boolean;
   /** Operations that were given up: what a process of theirs, which outlived its daemon, still makes is removed. */

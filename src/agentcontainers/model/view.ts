@@ -6,6 +6,7 @@ import { reuse } from './equality.ts';
 import { boundPorts, portWarnings } from './port-list.ts';
 import { permissionOfEntry, type Entry, type State } from './state.ts';
 import type { Instant } from './time.ts';
+import type { PortForward } from './forward.ts';
 import type { Holder } from './holder.ts';
 import type { Trust, Verdict } from './verdict.ts';
 
@@ -54,6 +55,8 @@ export interface Devcontainer {
   readonly trust?: Trust | undefined;
   /** Who uses it now. */
   readonly holders?: readonly Holder[] | undefined;
+  /** Ports of the host that lead into it. */
+  readonly forwards?: readonly PortForward[] | undefined;
   /** The operation that owns the entry now, if any. */
   readonly operationId?: string | undefined;
 }
@@ -178,6 +181,7 @@ export function projectEntry(state: State, entry: Entry): Devcontainer {
     ...(entry.verdict ? { verdict: entry.verdict } : {}),
     ...(entry.trust ? { trust: entry.trust } : {}),
     ...(entry.holders.length > 0 ? { holders: entry.holders } : {}),
+    ...(entry.forwards.length > 0 ? { forwards: entry.forwards } : {}),
     ...('jobId' in phase ? { operationId: phase.jobId } : {}),
   };
 }
