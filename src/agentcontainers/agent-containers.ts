@@ -8,12 +8,14 @@ import { createCommands } from './runtime/commands.ts';
 import { createContainerClaims } from './runtime/container-claims.ts';
 import { createContainerDetails } from './runtime/container-details.ts';
 import { diff } from './runtime/diff.ts';
+import { createDevcontainerRuntimes } from './runtime/devcontainer-runtime.ts';
 import { createDiscovery } from './runtime/discovery.ts';
 import { planRemoval } from './runtime/plan-removal.ts';
 import { resumeDeletes } from './runtime/resume-deletes.ts';
 import { sweepBackups } from './runtime/sweep-backups.ts';
 import { revokeTrust, trust } from './runtime/trust.ts';
 import { createEffectRunner } from './runtime/effect-runner.ts';
+import { createForwards } from './runtime/forwards.ts';
 import { createEventLoop } from './runtime/event-loop.ts';
 import { execInDevcontainer } from './runtime/exec.ts';
 import { createRuntime } from './runtime/create-runtime.ts';
@@ -99,6 +101,8 @@ export function buildAgentContainers(ports: Ports, options: AgentContainersOptio
     rt.tasks.spawn('clean up records', () => deleteUnknownRecords(rt));
     // Side by side: neither waits for the other, and a slow disk is not waited for.
     await Promise.all([updater.pass(), discovery.start(), isStateKnown ? sweepBackups(rt) : undefined]);
+    // After the first pass, so that it is known which containers run.
+    await forwards.begin();
     if (rt.closing.aborted) return;
     rt.tasks.spawn('watch configurations', () => watcher.begin());
     rt.tasks.spawn('resume deletes', () => resumeDeletes(rt, commands));
@@ -126,8 +130,11 @@ export function buildAgentContainers(ports: Ports, options: AgentContainersOptio
     return new AgentContainersError('list-failed', 'Could not get containers', { details: { detail } });
   }
 
+  const forwards = createForwards(rt);
+  const runtimes = createDevcontainerRuntimes(rt, ready, forwards);
+
   const close = (): Promise<void> =>
-    (closed ??= shutdown(rt, { updater, watcher, discovery }, (reason) => closingController.abort(reason)));
+    (closed ??= shutdown(rt, { updater, watcher, discovery, forwards }, (reason) => closingController.abort(reason)));
 
   return {
     start: () =>
@@ -221,6 +228,7 @@ export function buildAgentContainers(ports: Ports, options: AgentContainersOptio
         scope.release();
       }
     },
+    devcontainer: runtimes,
     async exec(id, spec) {
       await ready();
       return execInDevcontainer(rt, id, spec);

@@ -45,6 +45,8 @@ export function createCommands(rt: Runtime): Commands {
     // Asked first: from `admit` on nothing may be awaited.
     const known = rt.store.state.entries.has(command.id);
     const logOffset = known ? await logSink.size(command.id) : 0;
+    rt.supervision.tellBusy(command.id);
+    rt.starting.show(command.id);
     const admission = admit(rt.store.state, command);
     const at = clock.now();
     switch (admission.kind) {

@@ -10,6 +10,7 @@ import { createLabelSigner } from './labels.ts';
 import { createPersistence } from './persistence.ts';
 import { readWithSource } from './read-config.ts';
 import type { Runtime } from './runtime.ts';
+import { createStartingCommands } from './starting-commands.ts';
 import { createSubAgentMount } from './sub-agent-mount.ts';
 import { createSupervision } from './supervision.ts';
 import { createTails } from './tails.ts';
@@ -33,6 +34,7 @@ export function createRuntime(
     injectLimiter: createLimiter(limits.maxInjections),
     tails: createTails(clock),
     supervision: createSupervision(),
+    starting: createStartingCommands(),
     persistence: createPersistence(ports.storage, () => store.state, logger),
     configurations: createConfigurationCache(ports.cli, (key, signal) =>
       bounded(clock, FOLDER_TIMEOUT, `Reading ${key.configPath}`, signal, () =>

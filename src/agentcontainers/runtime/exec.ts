@@ -1,13 +1,11 @@
 import { bounded, linkedScope } from '../../async/abort.ts';
-import { AgentContainersError } from '../../errors.ts';
 import { ENGINE_TIMEOUT } from '../constants.ts';
 import type { Entry } from '../model/state.ts';
 import type { ContainerDetails, ExecSession, ExecSpec, MergedConfiguration } from '../ports.ts';
 import { remoteEnvironment } from './remote-environment.ts';
-import { plainLine } from '../../text/plain-text.ts';
+import { hold } from './hold.ts';
+import { runningContainer } from './running-container.ts';
 import type { Runtime } from './runtime.ts';
-
-const LONGEST_DESCRIPTION = 80;
 
 /** Runs a command as the remote user, in the workspace folder, with the remote environment, unless said otherwise. */
 export async function execInDevcontainer(
@@ -15,39 +13,34 @@ export async function execInDevcontainer(
   id: string,
   spec: Omit<ExecSpec, 'containerId'>,
 ): Promise<ExecSession> {
-  const entry = rt.store.state.entries.get(id);
-  if (!entry) throw new AgentContainersError('devcontainer-not-found', 'Devcontainer not found.');
-  if (entry.level === 'seen') throw new AgentContainersError('devcontainer-not-adopted', 'Devcontainer is not adopted');
-  if (entry.link?.state !== 'running') {
-    throw new AgentContainersError('devcontainer-not-running', 'Devcontainer is not running', {
-      details: { detail: `Start it with: agentcontainers start ${entry.name}` },
-    });
-  }
+  const { entry, containerId } = runningContainer(rt, id);
   // A session belongs to the library, from its preparation on: it ends when that closes.
   const scope = linkedScope(spec.signal, rt.closing);
-  const holderId = rt.ports.newId();
-  const description = plainLine(spec.argv[0] ?? '').slice(0, LONGEST_DESCRIPTION);
-  const since = rt.ports.clock.now();
   // Who uses it is known from the preparation on, so that no recreate comes in between.
-  rt.store.dispatch({ type: 'holderCame', id, holder: { id: holderId, kind: 'exec', description, since } });
-  const session = openSession(rt, entry, entry.link.id, { ...spec, signal: scope.signal });
+  const leave = hold(rt, id, { argv: spec.argv });
+  const session = openSession(rt, entry, containerId, { ...spec, signal: scope.signal });
   const release = (): void => {
     scope.release();
-    rt.store.dispatch({ type: 'holderLeft', id, holderId });
+    leave();
   };
   session.then(({ exited }) => exited.then(release, release), release);
   return session;
 }
 
-/** Runs a command in this container of the devcontainer, with everything that its configuration says of commands. */
+/**
+ * Runs a command in this container of the devcontainer, with everything that its configuration says of commands.
+ *
+ * @param remote the remote environment, where it is known already. Default: without what profiles set
+ */
 export async function openSession(
   rt: Runtime,
   entry: Entry,
   containerId: string,
   spec: Omit<ExecSpec, 'containerId'> & { readonly signal: AbortSignal },
+  remote?: Readonly<Record<string, string>>,
 ): Promise<ExecSession> {
   const { details, configuration } = await commandSettings(rt, entry, containerId, spec.signal);
-  const environment = Object.entries(remoteEnvironment(configuration.remoteEnv, details.env));
+  const environment = Object.entries(remote ?? remoteEnvironment(configuration.remoteEnv, details.env));
   return rt.ports.engine.exec({
     ...spec,
     containerId,

@@ -60,6 +60,18 @@ describe('persistence', () => {
     ]);
   });
 
+  it('writes what a forward leads to, and not whether it listens just now', async () => {
+    const { scenario, saved, persistence } = createWorld();
+    scenario.register();
+    const known = { id: 'f', host: 'db', port: 5432, hostPort: 15_432 };
+    scenario.dispatch({ type: 'forwardAdded', id: FOLDER, forward: { ...known, status: 'failed', error: 'No.' } });
+    await persistence.flush();
+    expect(saved[0]?.entries).toEqual([expect.objectContaining({ id: FOLDER, forwards: [known] })]);
+    scenario.dispatch({ type: 'forwardEnded', id: FOLDER, forwardId: 'f' });
+    await persistence.flush();
+    expect(saved[1]?.entries[0]).not.toHaveProperty('forwards');
+  });
+
   it('writes entries that are more than seen, and operations', async () => {
     const { scenario, saved, persistence } = createWorld();
     const made = [{ containerId: 'c1', fingerprint: 'one', inputs: { image: 'x' }, ours: true }];

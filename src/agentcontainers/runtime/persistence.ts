@@ -1,6 +1,7 @@
 import { createCoalescer } from '../../async/coalescer.ts';
 import { AgentContainersError, errorMessage } from '../../errors.ts';
 import type { Logger } from '../../logger.ts';
+import type { KnownForward, PortForward } from '../model/forward.ts';
 import type { Operation } from '../model/operation.ts';
 import type { Entry, State } from '../model/state.ts';
 import type { RememberedEntry } from '../model/remembered.ts';
@@ -93,7 +94,13 @@ function persistEntry(entry: Entry): PersistedEntry {
     ...(entry.imageFindings.length > 0 ? { imageFindings: entry.imageFindings } : {}),
     ...(entry.abandoned.length > 0 ? { abandoned: entry.abandoned } : {}),
     ...(entry.stoppedByPerson ? { stopped: true } : {}),
+    ...(entry.forwards.length > 0 ? { forwards: entry.forwards.map(persistForward) } : {}),
   };
+}
+
+/** Whether it listens is found out anew. */
+function persistForward({ id, host, port, hostPort }: PortForward): KnownForward {
+  return { id, host, port, hostPort };
 }
 
 /** An operation that ran when its daemon ended can never end by itself: it was interrupted. */

@@ -54,6 +54,7 @@ async function restore(rt: Runtime, state: PersistedState, at: number): Promise<
       imageFindings,
       stoppedByPerson: entry.stopped,
       abandoned: entry.abandoned,
+      forwards: entry.forwards,
     });
   }
   for (const { id, name } of state.projects ?? []) rt.store.dispatch({ type: 'projectChosen', id, project: name });

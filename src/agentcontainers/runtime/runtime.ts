@@ -8,6 +8,7 @@ import type { ConfigurationCache } from './configuration-cache.ts';
 import type { ImageDigests } from './image-digests.ts';
 import type { LabelSigner } from './labels.ts';
 import type { Persistence } from './persistence.ts';
+import type { StartingCommands } from './starting-commands.ts';
 import type { Store } from './store.ts';
 import type { SubAgentMount } from './sub-agent-mount.ts';
 import type { Supervision } from './supervision.ts';
@@ -32,6 +33,7 @@ export interface Runtime {
   readonly injectLimiter: Limiter;
   readonly tails: Tails;
   readonly supervision: Supervision;
+  readonly starting: StartingCommands;
   readonly persistence: Persistence;
   readonly configurations: ConfigurationCache;
   readonly images: ImageDigests;

@@ -2,6 +2,7 @@ import { bounded } from '../../async/abort.ts';
 import { cancelled, errorMessage } from '../../errors.ts';
 import { CLOSE_STEP_TIMEOUT } from '../constants.ts';
 import type { Discovery } from './discovery.ts';
+import type { Forwards } from './forwards.ts';
 import type { Runtime } from './runtime.ts';
 import { deleteOwnRecords } from './sub-agent-records.ts';
 import type { UpdaterLoop } from './updater-loop.ts';
@@ -13,7 +14,12 @@ import type { WatcherLoop } from './watcher-loop.ts';
  */
 export async function shutdown(
   rt: Runtime,
-  loops: { readonly updater: UpdaterLoop; readonly watcher: WatcherLoop; readonly discovery: Discovery },
+  loops: {
+    readonly updater: UpdaterLoop;
+    readonly watcher: WatcherLoop;
+    readonly discovery: Discovery;
+    readonly forwards: Forwards;
+  },
   abortClosing: (reason: unknown) => void,
 ): Promise<void> {
   const { clock, logger, engine } = rt.ports;
@@ -29,11 +35,13 @@ export async function shutdown(
   abortClosing(reason);
   rt.lanes.abortAll(reason);
   rt.tails.endAll('closing');
+  // Connections go through sub-agents, which end later.
+  await step('forwards', () => loops.forwards.close());
   await step('discovery', () => loops.discovery.close());
   await step('updater', () => loops.updater.close());
   await step('jobs', () => rt.lanes.drain());
   await step('hooks', () => rt.tails.drain());
-  await step('sub-agents', () => rt.supervision.endAll());
+  await step('sub-agents', () => (rt.options.keepSubAgents ? rt.supervision.leaveAll() : rt.supervision.endAll()));
   await step('injections', () => rt.injections.drain());
   await step('tasks', () => rt.tasks.drain());
   await step('records', () => deleteOwnRecords(rt));

@@ -1,5 +1,5 @@
 import { AgentContainersError } from '../../errors.ts';
-import type { Entry } from '../model/state.ts';
+import { adoptedEntry } from './adopted-entry.ts';
 import type { Runtime } from './runtime.ts';
 
 /** Accepts the verdict with this hash, and no other: the person has seen that one. */
@@ -16,19 +16,6 @@ export async function revokeTrust(rt: Runtime, id: string, hash: string | undefi
   if (hash !== undefined && entry.trust?.hash !== hash) throw changed(entry.trust?.hash);
   rt.store.dispatch({ type: 'trustRevoked', id });
   await rt.persistence.flush();
-}
-
-function adoptedEntry(rt: Runtime, id: string): Entry {
-  const entry = rt.store.state.entries.get(id);
-  if (!entry) throw new AgentContainersError('devcontainer-not-found', 'Devcontainer not found.');
-  if (entry.level === 'seen') {
-    throw new AgentContainersError('devcontainer-not-adopted', 'Devcontainer is not adopted', {
-      details: {
-        detail: `Its configuration is not read. Adopt it with: agentcontainers up ${entry.key.workspaceFolder}`,
-      },
-    });
-  }
-  return entry;
 }
 
 function changed(hash: string | undefined): AgentContainersError {

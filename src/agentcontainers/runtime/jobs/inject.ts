@@ -9,6 +9,7 @@ import type {
   SubAgentProcess,
   SubAgentSpec,
 } from '../../ports.ts';
+import { commandEnv } from '../command-env.ts';
 import { platformOf } from '../platform.ts';
 import { remoteEnvironment } from '../remote-environment.ts';
 import type { Runtime } from '../runtime.ts';
@@ -133,27 +134,34 @@ async function launch(
   // The process outlives this job, so its scope hangs on the job only until it is ready.
   const scope = linkedScope(signal);
   try {
+    const own = {
+      ...binary.env,
+      ...rt.options.subAgentEnv,
+      AGENTCONTAINERS_TOKEN: run.token,
+      AGENTCONTAINERS_ID: record.id,
+      AGENTCONTAINERS_NAME: record.name,
+      AGENTCONTAINERS_WORKSPACE: run.spec.directory,
+      ...(rt.options.subAgentUrl === undefined ? {} : { AGENTCONTAINERS_URL: rt.options.subAgentUrl }),
+    };
+    const { configuration, details } = run;
     const process = await rt.ports.subAgentLauncher.launch({
       containerId,
       binary,
       path,
       user,
-      workingDir: run.configuration.workspaceFolder,
-      env: {
-        ...remoteEnvironment(run.configuration.remoteEnv, run.details.env),
-        ...binary.env,
-        ...rt.options.subAgentEnv,
-        AGENTCONTAINERS_TOKEN: run.token,
-        AGENTCONTAINERS_ID: record.id,
-        AGENTCONTAINERS_NAME: record.name,
-        AGENTCONTAINERS_WORKSPACE: run.spec.directory,
-        ...(rt.options.subAgentUrl === undefined ? {} : { AGENTCONTAINERS_URL: rt.options.subAgentUrl }),
-      },
+      workingDir: configuration.workspaceFolder,
+      env: { ...remoteEnvironment(configuration.remoteEnv, details.env), ...own },
+      commandEnv: (abort) =>
+        commandEnv(rt, id, { id: containerId, user, details, configuration }, abort).then(
+          // An agent that was there before may have what its profiles said: that stays.
+          ({ env, isProbed }) => (isProbed ? { ...env, ...own } : undefined),
+          () => undefined,
+        ),
       onOutput: (line) => rt.ports.logSink.append(id, `sub-agent: ${line}\n`),
       onBusy: (reason) => noteBusy(rt, id, jobId, reason),
       signal: scope.signal,
     });
-    rt.supervision.add(jobId, { id, process, scope });
+    rt.supervision.add(jobId, { id, containerId, process, scope });
     void process.exited.then((exit) => {
       rt.ports.logger.info(
         { devcontainer: id, container: containerId, ...exit },

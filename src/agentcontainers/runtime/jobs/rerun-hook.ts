@@ -6,7 +6,8 @@ import { soundsSecret } from '../../../text/secret-names.ts';
 import { withoutValues } from '../../../text/secret-values.ts';
 import type { EffectMap } from '../../model/effects.ts';
 import type { HookRan } from '../../model/events.ts';
-import type { ExecSession, HookCommand, HookName, MergedConfiguration } from '../../ports.ts';
+import type { ExecSession, HookCommand, HookName } from '../../ports.ts';
+import { commandEnv } from '../command-env.ts';
 import { commandSettings, openSession } from '../exec.ts';
 import type { Runtime } from '../runtime.ts';
 import { presentHook } from './present-hook.ts';
@@ -54,7 +55,6 @@ async function run(
   const containerId = entry?.link?.id;
   if (!entry || containerId === undefined) return undefined;
   const { details, configuration } = await commandSettings(rt, entry, containerId, signal);
-  const redact = withoutValues(secretsOf(configuration.remoteEnv, details.env));
   const commands = presentHook(configuration, hook, details.labels);
   if (commands.length === 0) {
     throw new AgentContainersError(
@@ -62,11 +62,14 @@ async function run(
       `Running the ${hook} failed: the configuration has none. Add one, and try again.`,
     );
   }
+  const user = configuration.remoteUser ?? (details.user === '' ? undefined : details.user);
+  const { env: remote } = await commandEnv(rt, id, { id: containerId, user, details, configuration }, signal);
+  const redact = withoutValues(secretsOf(remote, details.env));
   for (const command of commands) {
     // The parts of an object run at the same time, everything else one after the other.
     const parts = partsOf(command);
     const results = await Promise.all(
-      parts.map((argv) => runOne(rt, { id: entry.id, containerId, hook, argv, redact, signal })),
+      parts.map((argv) => runOne(rt, { id: entry.id, containerId, hook, argv, remote, redact, signal })),
     );
     const failed = results.find((result) => result.exitCode !== 0);
     if (failed) {
@@ -97,11 +100,11 @@ interface Result {
 }
 
 /** What the environment of its commands holds; the container's own is there too. */
-function secretsOf(remoteEnv: MergedConfiguration['remoteEnv'], env: readonly string[]): string[] {
+function secretsOf(remoteEnv: Readonly<Record<string, string>>, env: readonly string[]): string[] {
   const pairs = env.map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)] as const);
   return [...Object.entries(remoteEnv), ...pairs]
     .filter(([name]) => soundsSecret(name))
-    .map(([, value]) => value ?? '')
+    .map(([, value]) => value)
     .slice(0, MOST_SECRETS);
 }
 
@@ -112,15 +115,16 @@ async function runOne(
     readonly containerId: string;
     readonly hook: string;
     readonly argv: readonly string[];
+    readonly remote: Readonly<Record<string, string>>;
     readonly redact: (text: string) => string;
     readonly signal: AbortSignal;
   },
 ): Promise<Result> {
-  const { id, containerId, hook, argv, redact, signal } = run;
+  const { id, containerId, hook, argv, remote, redact, signal } = run;
   const entry = rt.store.state.entries.get(id);
   if (!entry || argv.length === 0) return { argv, exitCode: 0, outputTail: '' };
   rt.ports.logSink.append(id, `Running ${hook}: ${plainLine(redact(argv.join(' '))).slice(0, 300)}\n`);
-  const session = await openSession(rt, entry, containerId, { argv, signal });
+  const session = await openSession(rt, entry, containerId, { argv, signal }, remote);
   const tail: string[] = [];
   const read = async (stream: ExecSession['stdout']): Promise<void> => {
     const lines = createLineSplitter(LONGEST_LINE, (line) => {
