@@ -31,6 +31,19 @@ it('tells the first at once, and the last of a burst after a second', async () =
   expect(clock.pending()).toEqual([]);
 });
 
+it('tells at once what it waited with when somebody wants to know', async () => {
+  const { clock, told, reports } = setUp();
+  reports.report('building');
+  reports.report(undefined);
+  expect(told).toEqual(['building']);
+  reports.flush();
+  expect(told).toEqual(['building', undefined]);
+  reports.flush();
+  expect(told).toHaveLength(2);
+  await clock.run(2_000);
+  expect(clock.pending()).toEqual([]);
+});
+
 it('tells that it is not busy any more when it ends, and nothing after that', async () => {
   const { clock, told, reports } = setUp();
   reports.report('building');

@@ -4,6 +4,8 @@ import type { Clock, Timer } from '../clock/clock.ts';
 export interface BusyReports {
   /** It is busy with this, one line that is safe to show; `undefined`: it is not any more. */
   report(reason: string | undefined): void;
+  /** Tells now what would be told later. */
+  flush(): void;
   /** It has ended. Nothing is told after this. */
   end(): void;
 }
@@ -39,6 +41,11 @@ export function createBusyReports(clock: Clock, onBusy: (reason: string | undefi
     report(reason) {
       latest = reason === undefined ? undefined : reason.trim().slice(0, MAX_REASON) || NO_REASON;
       if (timer === undefined) tell();
+    },
+    flush() {
+      timer?.stop();
+      timer = undefined;
+      tell();
     },
     end() {
       timer?.stop();

@@ -17,7 +17,8 @@ import { HOME } from './delivery-steps.ts';
 import type { SubAgentLauncherOptions } from './launcher.ts';
 import { DEFAULT_LIMITS } from './limits.ts';
 import { createMountedDelivery } from './mounted-delivery.ts';
-import { RUN_ID_VARIABLE } from './signal-processes.ts';
+import { createResidentLauncher } from './resident/launch-resident.ts';
+import { RUN_ID_VARIABLE } from '../agentcontainers/engine-runtime/signal-processes.ts';
 import { superviseProcess } from './sub-agent-process.ts';
 import type { SupervisedProcess } from './sub-agent-process.ts';
 
@@ -29,6 +30,7 @@ export function createContainerLauncher(options: SubAgentLauncherOptions): SubAg
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const contents = createBinaryContents(limits);
   const ways = new Map<string, KnownWay>();
+  const residents = createResidentLauncher({ engine, clock, logger, limits, secret: options.residentSecret });
   const mounted =
     options.storeDirectory === undefined
       ? undefined
@@ -84,6 +86,9 @@ export function createContainerLauncher(options: SubAgentLauncherOptions): SubAg
     async launch(request) {
       const { signal } = request;
       signal.throwIfAborted();
+      if (request.binary.protocol === 'resident') {
+        return residents(request, () => distrust(request.containerId, posix.dirname(request.path)));
+      }
       const launched = await start(request);
       const onAbort = (): void => void launched.stop(limits.abortGraceMs);
       signal.addEventListener('abort', onAbort, { once: true });

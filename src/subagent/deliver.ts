@@ -7,7 +7,7 @@ import type { DeliveryTarget, StepOutcome } from './delivery-target.ts';
 import { findMounts } from './find-mounts.ts';
 import type { MountCandidate } from './find-mounts.ts';
 import type { MountedDelivery } from './mounted-delivery.ts';
-import { runCommand } from './run-command.ts';
+import { runCommand } from '../agentcontainers/engine-runtime/run-command.ts';
 
 /** A way that worked for a container. */
 export interface KnownWay {

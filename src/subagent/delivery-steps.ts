@@ -1,7 +1,8 @@
 import type { DeliveryTarget, StepOutcome } from './delivery-target.ts';
 import { asReason, verifyRuns } from './delivery-target.ts';
+import { repeatWhenLost } from './repeat-when-lost.ts';
 import { packArchive, packBlank } from './pack-archive.ts';
-import { failureReason, runCommand } from './run-command.ts';
+import { failureReason, runCommand } from '../agentcontainers/engine-runtime/run-command.ts';
 
 export const DIRECTORY = '.agentcontainers';
 /** Where the file belongs. */
@@ -32,9 +33,11 @@ mv -f "$t" "$d/$f"`;
 export async function deliverByArchive(target: DeliveryTarget, base: string, directory: string): Promise<StepOutcome> {
   const { engine, containerId, fileName, content, signal } = target;
   const at = base === '' ? '/' : base;
-  const refused = await asReason(target, async () => {
-    await engine.putArchive(containerId, at, await packArchive(directory, fileName, content), signal);
-  });
+  const refused = await asReason(target, () =>
+    repeatWhenLost(target, async () => {
+      await engine.putArchive(containerId, at, await packArchive(directory, fileName, content), signal);
+    }),
+  );
   if (refused !== undefined) return { ok: false, reason: `the upload was refused: ${refused}` };
   const outcome = await verifyRuns(target, `${base}/${directory}/${fileName}`);
   if (!outcome.ok) {

@@ -5,8 +5,8 @@ import { AgentContainersError, errorMessage, isAgentContainersError } from '../e
 import type { BinaryContent } from './binary-contents.ts';
 import type { LauncherLimits } from './limits.ts';
 import { plainLine } from '../text/plain-text.ts';
-import { failureReason, runCommand } from './run-command.ts';
-import { RUN_ID_VARIABLE, signalProcesses } from './signal-processes.ts';
+import { failureReason, runCommand } from '../agentcontainers/engine-runtime/run-command.ts';
+import { RUN_ID_VARIABLE, signalProcesses } from '../agentcontainers/engine-runtime/signal-processes.ts';
 
 /** For the shell that kills a version call which does not end. */
 const KILL_TIMEOUT_MS = 3_000;

@@ -133,6 +133,51 @@ describe('delivery', () => {
     expect(engine.calls.putArchive).toBe(putArchive);
   });
 
+  describe('when an upload loses its answer', () => {
+    const lost = (errno: string): AgentContainersError =>
+      new AgentContainersError('engine-unreachable', 'Copying failed: the engine closed the connection.', {
+        details: { errno },
+      });
+
+    it.each(['EPIPE', 'ECONNRESET', 'ECONNABORTED', 'ERR_STREAM_PREMATURE_CLOSE'])('repeats it (%s)', async (errno) => {
+      engine.failNext('putArchive', lost(errno), 2);
+      runs(path);
+      expect(await deliver()).toMatchObject({ way: 'archive', path });
+      expect(engine.calls).toMatchObject({ putArchive: 3 });
+    });
+
+    it('repeats one that is read anew from the file each time', async () => {
+      engine.failNext('putArchive', lost('EPIPE'), 1);
+      runs(path);
+      expect(await deliver(launcher({ cachedFileBytes: 10 }))).toMatchObject({ way: 'archive', path });
+      expect(Buffer.from(engine.files(container).get(path)?.content ?? []).toString()).toBe(CONTENT);
+    });
+
+    it('gives up after the third', async () => {
+      engine.failNext('putArchive', lost('EPIPE'), 3);
+      await expect(deliver()).rejects.toMatchObject({
+        code: 'sub-agent-delivery-failed',
+        message: expect.stringContaining('the engine closed the connection'),
+      });
+      expect(engine.calls.putArchive).toBe(3);
+    });
+
+    it('does not repeat it when the engine is gone, or the container', async () => {
+      engine.failNext('putArchive', lost('ECONNREFUSED'), 1);
+      await expect(deliver()).rejects.toMatchObject({ code: 'sub-agent-delivery-failed' });
+      expect(engine.calls.putArchive).toBe(1);
+
+      engine.failNext('putArchive', lost('EPIPE'), 1);
+      const gate = engine.hang('putArchive');
+      const delivering = deliver();
+      await settled(() => engine.calls.putArchive === 2);
+      engine.stop(container);
+      gate.open();
+      await expect(delivering).rejects.toMatchObject({ code: 'sub-agent-delivery-failed' });
+      expect(engine.calls.putArchive).toBe(2);
+    });
+  });
+
   it('looks for another mount at last, and keeps the reason of each step', async () => {
     const mountinfo = '1 0 0:1 / / ro - overlay overlay rw\n2 1 0:2 / /data rw - ext4 /dev/x rw\n';
     const refused = new AgentContainersError('engine-request-failed', 'Copying failed: rootfs is marked read-only.');

@@ -14,6 +14,11 @@ export interface SubAgentLauncherOptions {
   readonly storeDirectory?: string | undefined;
   /** Where the engine is; one on another machine cannot mount that directory. */
   readonly engineAddress?: ((signal: AbortSignal) => Promise<string | undefined>) | undefined;
+  /**
+   * What the tokens of residents are made of; a later launcher with the same one adopts those that run. Default: a random
+   * one of this launcher, and residents cannot be detached.
+   */
+  readonly residentSecret?: string | undefined;
   readonly limits?: Partial<LauncherLimits> | undefined;
 }
 

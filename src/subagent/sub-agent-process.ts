@@ -19,7 +19,7 @@ import { createBusyReports } from './busy-reports.ts';
 import { classifyExit } from './classify-exit.ts';
 import { createOutputRelay } from './output-relay.ts';
 import { createOutputTail } from './output-tail.ts';
-import { signalProcesses } from './signal-processes.ts';
+import { signalProcesses } from '../agentcontainers/engine-runtime/signal-processes.ts';
 
 export interface SupervisedProcess extends SubAgentProcess {
   /** Resolves when it is ready. Stays pending when it ends before. */
@@ -251,6 +251,7 @@ export function superviseProcess(parts: SupervisedProcessParts): SupervisedProce
     exited: exited.promise,
     lastLine: () => tail.lastLine(),
     end,
+    ...(busy && { tellBusy: () => busy.flush() }),
     stop: (graceMs) => end('stopped', 'The sub-agent was told to end.', graceMs),
   };
 }

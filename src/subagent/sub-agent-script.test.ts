@@ -91,6 +91,9 @@ function start({ path, temporary }: { path: string; temporary: string }, env: Re
   };
 }
 
+/** What was killed may take a moment to be gone. */
+const PATIENT = { timeout: 20_000 };
+
 /** Processes whose command line contains this. */
 async function processesWith(text: string): Promise<number[]> {
   const found: number[] = [];
@@ -147,7 +150,7 @@ describe.each(SHELLS)('the shipped sub-agent in $name', { timeout: 60_000 }, ({ 
     }
     agent.child.stdin.write('something unknown\nstop\n');
     expect(await agent.ended).toBe(0);
-    expect(await processesWith(script.path)).toEqual([]);
+    await expect.poll(() => processesWith(script.path), PATIENT).toEqual([]);
   });
 
   it.concurrent('ends when its input ends', async ({ expect }) => {
@@ -156,7 +159,7 @@ describe.each(SHELLS)('the shipped sub-agent in $name', { timeout: 60_000 }, ({ 
     await agent.says('ready ');
     agent.child.stdin.end();
     expect(await agent.ended).toBe(0);
-    expect(await processesWith(script.path)).toEqual([]);
+    await expect.poll(() => processesWith(script.path), PATIENT).toEqual([]);
   });
 
   it.concurrent('ends with its command when nobody answers, also when nobody reads', async ({ expect }) => {
@@ -169,7 +172,7 @@ describe.each(SHELLS)('the shipped sub-agent in $name', { timeout: 60_000 }, ({ 
     expect(await exit).toBe(143);
     agent.child.stdout.resume();
     await agent.ended;
-    expect(await processesWith(script.path)).toEqual([]);
+    await expect.poll(() => processesWith(script.path), PATIENT).toEqual([]);
   });
 
   it.concurrent('runs the command in a group of its own without the token, and reports how it ended', async ({
@@ -227,8 +230,8 @@ describe.each(SHELLS)('the shipped sub-agent in $name', { timeout: 60_000 }, ({ 
     await agent.says('command: begun');
     agent.child.stdin.write('stop\n');
     expect(await agent.ended).toBe(0);
-    expect(await processesWith(`sleep ${mark}`)).toEqual([]);
-    expect(await processesWith(script.path)).toEqual([]);
+    await expect.poll(() => processesWith(`sleep ${mark}`), PATIENT).toEqual([]);
+    await expect.poll(() => processesWith(script.path), PATIENT).toEqual([]);
   });
 
   it.concurrent('ends its command also when it was killed itself', async ({ expect }) => {
@@ -240,7 +243,7 @@ describe.each(SHELLS)('the shipped sub-agent in $name', { timeout: 60_000 }, ({ 
     agent.child.kill('SIGKILL');
     // Closed when the last process that holds its output is gone.
     await agent.ended;
-    expect(await processesWith(script.path)).toEqual([]);
+    await expect.poll(() => processesWith(script.path), PATIENT).toEqual([]);
   });
 
   it.concurrent('ends the one before it, even one that is stopped', async ({ expect }) => {
@@ -283,7 +286,7 @@ describe.each(SHELLS)('the shipped sub-agent in $name', { timeout: 60_000 }, ({ 
     next.child.stdin.write('stop\n');
     expect(await next.ended).toBe(0);
     await killed.ended;
-    expect(await processesWith(script.path)).toEqual([]);
+    await expect.poll(() => processesWith(script.path), PATIENT).toEqual([]);
   });
 
   it.concurrent('leaves a process alone that only got the number of an earlier one', async ({ expect }) => {
