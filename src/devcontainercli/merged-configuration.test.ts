@@ -60,6 +60,17 @@ it('counts optional fields of an unexpected shape as absent', () => {
   });
 });
 
+it.each([
+  ['loginShell', undefined, 'loginShell'],
+  ['loginShell', 'none', 'none'],
+  [undefined, 'interactiveShell', 'interactiveShell'],
+  [undefined, undefined, undefined],
+  ['other', ['none'], undefined],
+])('of profiles %j that the container was made with and %j of the file now, %j', (merged, own, expected) => {
+  const configuration = { userEnvProbe: own };
+  expect(parse({ configuration, mergedConfiguration: { userEnvProbe: merged } })?.userEnvProbe).toBe(expected);
+});
+
 it('gives the commands of all layers in their order, in each of their forms', () => {
   const merged = {
     onCreateCommands: ['echo feature', ['echo', 'root']],

@@ -14,10 +14,15 @@ const named = z.record(z.string(), z.union([word, program])).refine((all) => Obj
 const hookCommand = z.union([word, program, named]);
 const hookCommands = z.array(z.unknown()).optional().catch(undefined);
 
+const userEnvProbe = z
+  .enum(['none', 'loginShell', 'interactiveShell', 'loginInteractiveShell'])
+  .optional()
+  .catch(undefined);
 const layerValues = z.record(z.string(), z.unknown());
 const answer = z.object({
   configuration: z.object({
     customizations: layerValues.optional().catch(undefined),
+    userEnvProbe,
     onCreateCommand: z.unknown().optional(),
     updateContentCommand: z.unknown().optional(),
     postCreateCommand: z.unknown().optional(),
@@ -32,6 +37,7 @@ const answer = z.object({
       .record(z.string(), z.union([z.string(), z.null()]))
       .optional()
       .catch(undefined),
+    userEnvProbe,
     workspaceFolder: z.string().optional().catch(undefined),
     customizations: z.record(z.string(), z.array(z.unknown())).optional().catch(undefined),
     onCreateCommands: hookCommands,
@@ -62,10 +68,13 @@ export function parseMergedConfiguration(text: string): MergedConfiguration | un
   if (!parsed.success) return undefined;
   const { configuration, workspace, mergedConfiguration: merged } = parsed.data;
   const remoteUser = merged.remoteUser ?? merged.containerUser;
+  // The last layer of the merged one is what the container was made with; what the file says now counts at once.
+  const probe = configuration.userEnvProbe ?? merged.userEnvProbe;
   return {
     workspaceFolder: merged.workspaceFolder ?? workspace?.workspaceFolder ?? '/',
     ...(remoteUser === undefined ? {} : { remoteUser }),
     remoteEnv: merged.remoteEnv ?? {},
+    ...(probe === undefined ? {} : { userEnvProbe: probe }),
     customizations: layersOf(merged.customizations ?? {}, configuration.customizations ?? {}),
     hooks: {
       ...hook('onCreateCommand', merged.onCreateCommands),

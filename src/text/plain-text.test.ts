@@ -55,6 +55,13 @@ it.each([
   expect(plainLine(text)).toBe(plain.replace('\n', ' '));
 });
 
+it.each([0x061c, 0x180e, 0x200b, 0x200d, 0x202e, 0x2028, 0x2069, 0xfeff, 0xe0001, 0xe007f])(
+  'puts a space for what is not seen and changes what is: number %i',
+  (code) => {
+    expect(plainLine(`a${String.fromCodePoint(code)}b`)).toBe('a b');
+  },
+);
+
 it.each([
   ['parameters', `\u001b${';?'.repeat(500_000)}`],
   ['brackets', `\u001b${'['.repeat(1_000_000)}`],

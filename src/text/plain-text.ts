@@ -30,7 +30,10 @@ export function plainText(text: string): string {
  */
 export function plainLine(text: string): string {
   return withoutEscapes(text)
-    .replaceAll(/[\p{Cc}\p{Zl}\p{Zp}\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]+/gu, ' ')
+    .replaceAll(
+      /[\p{Cc}\p{Zl}\p{Zp}\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\u{e0000}-\u{e007f}]+/gu,
+      ' ',
+    )
     .trim();
 }
 
