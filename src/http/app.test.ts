@@ -5,7 +5,7 @@ import type { ListResult } from '../agentcontainers/api.ts';
 import { createDeferred } from '../async/deferred.ts';
 import { AgentContainersError } from '../errors.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
-import type { AppOptions } from './app.ts';
+import type { AppOptions, ContainersApp } from './app.ts';
 import { createApp } from './app.ts';
 import { devcontainer, listOf, listSource, scriptedApi } from './test-api.ts';
 import { ask, connect, listen } from './test-server.ts';
@@ -13,6 +13,8 @@ import { ask, connect, listen } from './test-server.ts';
 const TOKEN = 'a'.repeat(43);
 const AUTH = { authorization: `Bearer ${TOKEN}` };
 const HTML = { accept: 'text/html' };
+
+type Headers = Record<string, string>;
 
 async function serve(list: ListResult = listOf('web'), options: AppOptions = {}) {
   const clock = createFakeClock();
@@ -23,8 +25,14 @@ async function serve(list: ListResult = listOf('web'), options: AppOptions = {})
   return { app, clock, port, server };
 }
 
-async function login(port: number, path: string, headers: Record<string, string> = {}) {
-  const answer = await ask(port, { path, headers });
+/** A link as the daemon makes it, in parts: what a browser sends when it is opened. */
+function linkOf(app: ContainersApp, port: number) {
+  const link = new URL(app.createLoginLink(`http://127.0.0.1:${port}`) ?? 'none:');
+  return { host: link.host, path: `${link.pathname}${link.search}` };
+}
+
+async function login(port: number, { path, host }: { path: string; host: string }, headers: Headers = {}) {
+  const answer = await ask(port, { path, headers: { host, ...headers } });
   return { answer, cookie: answer.headers['set-cookie']?.[0]?.split(';', 1)[0] ?? '' };
 }
 
@@ -38,42 +46,51 @@ test('the alias answers like the path it stands for', async () => {
 
 test('a login link works once, and its cookie opens the API and the WebSocket', async () => {
   const { app, port } = await serve();
-  const path = app.createLoginPath();
-  const { answer, cookie } = await login(port, path);
+  const link = linkOf(app, port);
+  const { host } = link;
+  const { answer, cookie } = await login(port, link);
   expect(answer).toMatchObject({ status: 303, headers: { location: '/' } });
   expect(answer.headers['set-cookie']?.[0]).toMatch(
     new RegExp(`^agentcontainers_session_${port}=[\\w-]{43}; Path=/; HttpOnly; SameSite=Strict$`),
   );
-  expect((await ask(port, { path: '/devcontainers', headers: { cookie: `other=1; ${cookie}` } })).status).toBe(200);
-  const socket = await connect(`ws://127.0.0.1:${port}/api/v0/containers/watch`, { cookie });
+  expect((await ask(port, { path: '/devcontainers', headers: { host, cookie: `other=1; ${cookie}` } })).status).toBe(
+    200,
+  );
+  const socket = await connect(`ws://127.0.0.1:${port}/api/v0/containers/watch`, { host, cookie });
   expect(await socket.frame(0)).toMatchObject({ devcontainers: [{ name: 'web' }] });
 
-  const again = await login(port, path);
+  const again = await login(port, link);
   expect(again).toMatchObject({ cookie: '', answer: { status: 401, json: { message: 'Invalid or used login code' } } });
 });
 
 test('two daemons on one machine do not take the session of the other away', async () => {
   const [one, two] = [await serve(), await serve()];
-  const first = await login(one.port, one.app.createLoginPath());
-  const second = await login(two.port, two.app.createLoginPath());
-  // A browser knows hosts, not ports: it keeps both cookies under one name of a host, and sends both to each.
+  const [firstLink, secondLink] = [linkOf(one.app, one.port), linkOf(two.app, two.port)];
+  const first = await login(one.port, firstLink);
+  const second = await login(two.port, secondLink);
+  // A browser knows hosts, not ports: under a remote name of both it keeps both cookies, and sends both to each.
   expect(first.cookie.split('=')[0]).not.toBe(second.cookie.split('=')[0]);
   const cookie = `${second.cookie}; ${first.cookie}`;
-  for (const { port } of [one, two]) {
-    expect((await ask(port, { path: '/devcontainers', headers: { cookie } })).status).toBe(200);
+  for (const [port, { host }] of [
+    [one.port, firstLink],
+    [two.port, secondLink],
+  ] as const) {
+    expect((await ask(port, { path: '/devcontainers', headers: { host, cookie } })).status).toBe(200);
   }
-  expect((await ask(one.port, { path: '/devcontainers', headers: { cookie: second.cookie } })).status).toBe(401);
+  const others = { host: firstLink.host, cookie: second.cookie };
+  expect((await ask(one.port, { path: '/devcontainers', headers: others })).status).toBe(401);
 });
 
 test('codes and sessions end on the clock', async () => {
   const { app, port, clock } = await serve(undefined, { loginCodeTtlMs: 1000, sessionTtlMs: 5000 });
-  const late = app.createLoginPath();
-  const inTime = app.createLoginPath();
+  const late = linkOf(app, port);
+  const inTime = linkOf(app, port);
+  const { host } = late;
   await clock.run(999);
   const { cookie } = await login(port, inTime);
   await clock.run(1);
   expect((await login(port, late)).answer.status).toBe(401);
-  const status = async () => (await ask(port, { path: '/devcontainers', headers: { cookie } })).status;
+  const status = async () => (await ask(port, { path: '/devcontainers', headers: { host, cookie } })).status;
   await clock.run(4000);
   expect(await status()).toBe(200);
   // Each use makes it live on.
@@ -85,22 +102,24 @@ test('codes and sessions end on the clock', async () => {
 
 test('loading ahead and HEAD do not use a code up', async () => {
   const { app, port } = await serve();
-  const path = app.createLoginPath();
+  const link = linkOf(app, port);
+  const { path } = link;
   for (const headers of [{ 'sec-purpose': 'prefetch;prerender' }, { purpose: 'prefetch' }]) {
-    expect((await login(port, path, headers as unknown as Record<string, string>)).answer.status).toBe(401);
+    expect((await login(port, link, headers as unknown as Headers)).answer.status).toBe(401);
   }
   expect((await ask(port, { path, method: 'HEAD' })).status).toBe(405);
   expect((await ask(port, { path, method: 'POST' })).status).toBe(405);
-  expect((await login(port, path)).answer.status).toBe(303);
+  expect((await login(port, link)).answer.status).toBe(303);
 });
 
 test('a link that stands in a foreign page logs in by a page of ours, since a redirect would not carry the cookie', async () => {
   const { app, port } = await serve();
   const headers = { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' };
-  const { answer, cookie } = await login(port, app.createLoginPath(), headers);
+  const link = linkOf(app, port);
+  const { answer, cookie } = await login(port, link, headers);
   expect(answer.status).toBe(200);
   expect(answer.text).toContain('<meta http-equiv="refresh" content="0; url=/">');
-  expect((await ask(port, { headers: { ...HTML, cookie } })).status).toBe(200);
+  expect((await ask(port, { headers: { ...HTML, host: link.host, cookie } })).status).toBe(200);
 });
 
 test('the start page lists the devcontainers and escapes what comes from containers', async () => {

@@ -13,11 +13,11 @@ import type { CallerGuardOptions, Trust } from './caller-guard.ts';
 import { CallerGuard } from './caller-guard.ts';
 import { HttpRefusal } from './error-status.ts';
 import { LIMITS } from './limits.ts';
-import { MOUNT_PATH } from './mount-path.ts';
-import { pathOf } from './request-input.ts';
+import { refuseBrokenRequest } from './refuse-broken-request.ts';
 import { refuseUpgrade } from './responses.ts';
 import type { ContainersRouter, RouterOptions } from './router.ts';
 import { createRouter } from './router.ts';
+import { isServedUpgrade } from './upgrade-routes.ts';
 
 export interface AppOptions extends Omit<RouterOptions, 'authorizeUpgrade'>, CallerGuardOptions {}
 
@@ -31,8 +31,14 @@ export interface AppServerOptions {
 export interface ContainersApp {
   /** A server that does not listen yet. Several can share one app; each says whom it trusts. */
   createServer(options: AppServerOptions): Server;
-  /** `/login?code=…`: works once, for a while; answers with the cookie of a session. To be put after the origin. */
-  createLoginPath(): string;
+  /**
+   * The link with which a browser logs in at a server that is reached at `url`, such as `http://127.0.0.1:7420`. Works
+   * once, for a while; answers with the cookie of a session. On this machine it is under a name of its own,
+   * `ac-<random>.localhost`, the same for the life of the app, and the cookie counts only there: every port of 127.0.0.1
+   * and localhost would get to see it. `undefined` for loopback addresses to which such a name does not lead, and for
+   * names that are not allowed.
+   */
+  createLoginLink(url: string): string | undefined;
   /** Ends streams, WebSockets and servers. Idempotent. Open requests get two seconds. */
   close(): Promise<void>;
 }
@@ -61,7 +67,9 @@ export function createApp(api: AgentContainers, options: AppOptions = {}): Conta
       if (trust === 'token' && !guard.hasToken) {
         throw new AgentContainersError('broken-contract', 'Creating a server failed: trust "token" needs a token.');
       }
+      const answering = new WeakMap<Duplex, ServerResponse>();
       const onRequest = (req: IncomingMessage, res: ServerResponse): void => {
+        answering.set(req.socket, res);
         arrivals.set(req, { trust, secure: tls !== undefined });
         app(req, res);
       };
@@ -72,6 +80,9 @@ export function createApp(api: AgentContainers, options: AppOptions = {}): Conta
       };
       const server = tls ? createTlsServer({ ...tls, ...timeouts }, onRequest) : createPlainServer(timeouts, onRequest);
       server.maxConnections = LIMITS.connections;
+      server.on('clientError', (error: Error, socket: Duplex) =>
+        refuseBrokenRequest(error, socket, answering.get(socket), clock),
+      );
       server.on('upgrade', (req: IncomingMessage, socket: Duplex, head: Buffer) => {
         arrivals.set(req, { trust, secure: tls !== undefined });
         upgrade(req, socket, head);
@@ -80,7 +91,7 @@ export function createApp(api: AgentContainers, options: AppOptions = {}): Conta
       server.once('close', () => servers.delete(server));
       return server;
     },
-    createLoginPath: () => guard.createLoginPath(),
+    createLoginLink: (url) => guard.createLoginLink(url),
     async close() {
       closing ??= closeAll(router, servers, clock);
       await closing;
@@ -88,8 +99,7 @@ export function createApp(api: AgentContainers, options: AppOptions = {}): Conta
   };
 
   function upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void {
-    if (pathOf(req.url ?? '').replace(/\/$/, '') === `${MOUNT_PATH}/watch`)
-      return router.handleUpgrade(req, socket, head);
+    if (isServedUpgrade(req.url ?? '')) return router.handleUpgrade(req, socket, head);
     socket.on('error', () => {});
     try {
       const { trust } = arrivalOf(req);

@@ -53,6 +53,14 @@ const create = (headers: Record<string, string>, body: string | Buffer): Ask => 
 });
 const get = (headers: Record<string, string>, path = BASE): Ask => ({ path, headers });
 
+const FILE = { ...AUTH, 'content-type': 'application/octet-stream' };
+const upload = (headers: Record<string, string>): Ask => ({
+  method: 'PUT',
+  path: `${BASE}/devcontainers/x/files/content?path=a`,
+  headers,
+  body: 'abc',
+});
+
 const CASES: Case[] = [
   // Bodies.
   ['malformed JSON', create(JSON_HEADERS, '{"workspace_folder":'), 400, 'Malformed JSON'],
@@ -126,6 +134,21 @@ const CASES: Case[] = [
     202,
     'Devcontainer creation initiated',
   ],
+
+  // Files, which alone may be something else than JSON.
+  ['a file from a foreign Origin', upload({ ...FILE, origin: 'http://evil.example' }), 403, 'Origin not allowed'],
+  ['a file from the null Origin', upload({ ...FILE, origin: 'null' }), 403, 'Origin not allowed'],
+  ['a file from another site', upload({ ...FILE, 'sec-fetch-site': 'cross-site' }), 403, 'Cross-site request refused'],
+  ['a file under a foreign Host', upload({ ...FILE, host: 'evil.example' }), 403, 'Host not allowed'],
+  ['a file without a token', upload({ 'content-type': 'application/octet-stream' }), 401, 'Missing or invalid token'],
+  [
+    'a form in the place of a file',
+    upload({ ...AUTH, 'content-type': 'application/x-www-form-urlencoded' }),
+    415,
+    'Content type must be application/octet-stream',
+  ],
+  ['a question whether a file may be sent', { ...upload(AUTH), method: 'OPTIONS' }, 405, 'Method not allowed'],
+  ['a file with POST', { ...upload(FILE), method: 'POST' }, 405, 'Method not allowed'],
 
   // Addresses.
   ['an unknown id', get(AUTH, `${BASE}/devcontainers/nope`), 404, 'Devcontainer not found.'],

@@ -6,6 +6,7 @@ import { HttpRefusal } from './error-status.ts';
 import { ExpiringSecrets } from './expiring-secrets.ts';
 import { isAllowedHost } from './host-names.ts';
 import { LIMITS } from './limits.ts';
+import { LoginHost } from './login-host.ts';
 import { pathOf, searchOf } from './request-input.ts';
 import { assertSameOrigin } from './same-origin.ts';
 
@@ -37,6 +38,7 @@ export class CallerGuard {
   readonly #token: BearerToken | undefined;
   readonly #hosts: ReadonlySet<string>;
   readonly #origins: ReadonlySet<string>;
+  readonly #loginHost: LoginHost;
   readonly #codes: ExpiringSecrets;
   readonly #sessions: ExpiringSecrets;
 
@@ -49,6 +51,7 @@ export class CallerGuard {
     }
     this.#token = options.token === undefined ? undefined : new BearerToken(options.token);
     this.#hosts = new Set(options.allowedHosts?.map((host) => host.toLowerCase()));
+    this.#loginHost = new LoginHost(this.#hosts);
     this.#origins = new Set(options.allowedOrigins?.map((origin) => new URL(origin).origin));
     this.#codes = new ExpiringSecrets(clock, options.loginCodeTtlMs ?? LIMITS.loginCodeTtlMs, LIMITS.secrets);
     this.#sessions = new ExpiringSecrets(clock, options.sessionTtlMs ?? LIMITS.sessionTtlMs, LIMITS.secrets);
@@ -75,18 +78,29 @@ export class CallerGuard {
     if (trust === 'socket' || this.#token?.isShownBy(req) === true || this.#hasSession(req)) return;
     throw new HttpRefusal(
       'not-authenticated',
-      'Send `Authorization: Bearer <token>`, or open the link that the daemon prints.',
+      'Send `Authorization: Bearer <token>`, or open the link that the daemon prints. A login counts under its name only.',
       { 'www-authenticate': 'Bearer realm="agentcontainers"' },
     );
   }
 
-  /** `/login?code=…`, good for one use. */
-  createLoginPath(): string {
-    return `/login?code=${this.#codes.issue()}`;
+  /**
+   * `<origin>/login?code=…`, good for one use, of a server that is reached at `url`. See `LoginHost` for the origin.
+   * `undefined` when a browser could not be logged in there.
+   */
+  createLoginLink(url: string): string | undefined {
+    const origin = this.#loginHost.originFor(url);
+    return origin === undefined ? undefined : `${origin}/login?code=${this.#codes.issue()}`;
   }
 
   /** Exchanges the code of a login link for the value of a `Set-Cookie` header. */
   login(req: IncomingMessage, secure: boolean): string {
+    // First: under another name it must not be used up. The name is not told, since whoever asks may not know it.
+    if (!this.#loginHost.isMeant(req.headers.host)) {
+      throw new HttpRefusal(
+        'login-code-invalid',
+        'Open the link as it was printed: it works under its own host name only, not under an address or localhost.',
+      );
+    }
     const code = new URLSearchParams(searchOf(req.url ?? '')).get('code') ?? '';
     // A browser that loads ahead of its user must not use the code up.
     const ahead = `${String(req.headers['sec-purpose'] ?? '')} ${String(req.headers['purpose'] ?? '')}`;
@@ -115,6 +129,7 @@ export class CallerGuard {
   }
 
   #hasSession(req: IncomingMessage): boolean {
+    if (!this.#loginHost.isMeant(req.headers.host)) return false;
     const own = cookieName(req);
     for (const part of (req.headers.cookie ?? '').split(';')) {
       const [name, value] = part.trim().split('=', 2);

@@ -1,6 +1,7 @@
+import type { z } from 'zod';
 import type { Finding, Holder } from '../agentcontainers/api.ts';
 import type { AgentContainersError, ErrorCode } from '../errors.ts';
-import type { WireFinding, WireHolder } from './wire-schemas.ts';
+import { startReason, type WireFinding, type WireHolder } from './wire-schemas.ts';
 import { toWireFinding, toWireHolder } from './wire.ts';
 
 export interface Validation {
@@ -19,12 +20,14 @@ export interface ErrorFields {
   readonly hash?: string | undefined;
   /** With 409 `Devcontainer is busy`: who uses it. */
   readonly holders?: readonly WireHolder[] | undefined;
+  /** With 409 `The container refused it`: what is not there that a process was to be started with. */
+  readonly reason?: z.infer<typeof startReason> | undefined;
 }
 
 /** Only of the codes that are documented to have them, and only what has the right form: details can hold anything. */
 export function errorFields({ code, details }: AgentContainersError): ErrorFields {
   const isOne = (...codes: ErrorCode[]): boolean => codes.includes(code);
-  const { validations, configPaths, findings, hash, holders } = details;
+  const { validations, configPaths, findings, hash, holders, reason } = details;
   const ofVerdict = isOne('devcontainer-not-trusted', 'verdict-changed');
   return {
     validations: isOne('invalid-request') ? list<Validation>(validations, isValidation) : undefined,
@@ -33,6 +36,7 @@ export function errorFields({ code, details }: AgentContainersError): ErrorField
     findings: ofVerdict ? list<Finding>(findings, isFinding)?.map(toWireFinding) : undefined,
     hash: ofVerdict && isText(hash) ? hash : undefined,
     holders: isOne('devcontainer-busy') ? list<Holder>(holders, isHolder)?.map(toWireHolder) : undefined,
+    reason: isOne('command-refused') ? startReason.options.find((one) => one === reason) : undefined,
   };
 }
 

@@ -59,6 +59,7 @@ test.each<[ErrorCode, string[]]>([
   ['devcontainer-busy', ['holders']],
   ['config-ambiguous', ['config_paths']],
   ['invalid-request', ['validations']],
+  ['command-refused', ['reason']],
   ['up-failed', []],
 ])('of %s only %j are shown, whatever else it carries', (code, shown) => {
   const details = {
@@ -68,6 +69,7 @@ test.each<[ErrorCode, string[]]>([
     holders: [HOLDER],
     configPaths: ['/a'],
     validations: [{ field: 'f', detail: 'd' }],
+    reason: 'cwd-not-found',
     token: 'secret',
   };
   const { body } = toErrorAnswer(new AgentContainersError(code, 'x', { details }));

@@ -1,16 +1,18 @@
 import type { ServerResponse } from 'node:http';
-import type { AgentContainers } from '../agentcontainers/api.ts';
-import type { ExecExit, ExecSession, ExecSpec } from '../agentcontainers/ports.ts';
-import { linkedScope, raceAbort } from '../async/abort.ts';
+import type { AgentContainers, DevcontainerRuntime } from '../agentcontainers/api.ts';
+import type { CommandSpec, OutputChunk, RunningCommand } from '../agentcontainers/ports.ts';
+import { raceAbort } from '../async/abort.ts';
 import type { Clock } from '../clock/clock.ts';
-import { cancelled, errorMessage, isCancelled } from '../errors.ts';
+import { errorMessage } from '../errors.ts';
 import type { Logger } from '../logger.ts';
-import { withoutRefusal } from './held-beginning.ts';
+import { beginLines, endLines, writeLine } from './json-lines.ts';
 import type { OpenStreams } from './open-streams.ts';
-import { writeChunk } from './open-streams.ts';
 import { OutputEncoder } from './output-encoder.ts';
-import type { ExecBody } from './request-schemas.ts';
-import type { WireExecLine } from './wire-schemas.ts';
+import type { ExecBody } from './runtime-request-schemas.ts';
+import { toBytes, toExitLine } from './runtime-wire.ts';
+import type { WireExecLine } from './runtime-wire-schemas.ts';
+import { takenInput } from './taken-input.ts';
+import type { TakenInput } from './taken-input.ts';
 
 export interface ExecStreamPorts {
   readonly api: AgentContainers;
@@ -21,146 +23,120 @@ export interface ExecStreamPorts {
 
 type ExitLine = Extract<WireExecLine, { type: 'exit' }>;
 
-/** Runs a command and streams its output as NDJSON; the last line says how it ended. */
+/**
+ * Runs a command and streams its output as JSON lines; the last one says how it ended. When the client leaves, its whole
+ * tree ends. When the server closes, it runs on.
+ */
 export async function streamExec(
   ports: ExecStreamPorts,
   res: ServerResponse,
   id: string,
   body: ExecBody,
 ): Promise<void> {
-  await ports.streams.run(res, async (left) => {
-    // What ends the session: the client leaves, the server closes, or time is up.
-    const scope = linkedScope(left);
-    let timedOut = false;
-    const onTime = (): void => {
-      timedOut = true;
-      scope.abort(cancelled('superseded'));
-    };
-    const timer = body.timeout_ms && ports.clock.afterFunc(body.timeout_ms, onTime, 'http: exec time-out');
+  await ports.streams.run(res, async (ending, left) => {
+    const runtime = ports.api.devcontainer(id);
+    const command = await start(runtime, toSpec(body), ending, left);
+    const input = takenInput(runtime, () => command.process);
     try {
-      const session = await openSession(ports.api, id, toSpec(body, scope.signal));
-      try {
-        begin(res);
-        void feedStdin(session, toInput(body), ports.logger);
-        finish(res, await raceAbort(follow(session, res, left, ports.clock), scope.signal));
-      } finally {
-        session.close();
-      }
+      beginLines(res);
+      const line: WireExecLine = { type: 'started', process_id: command.process.id, via: command.via };
+      await writeLine(res, line, ending);
+      void feedStdin(command, toInput(body), input, ports.logger);
+      endLines(res, await raceAbort(follow(command, res, ending), ending));
     } catch (error) {
-      // Before the first byte every other error still gets its own status.
-      if (timedOut) finish(res, exitLine('timeout'));
-      else if (!scope.signal.aborted) throw error;
-      else finish(res, exitLine('closed'));
-    } finally {
-      if (timer) timer.stop();
-      scope.release();
+      if (!ending.aborted) throw error;
+      // For whoever still reads: the server closes.
+      endLines(res, closedLine(command));
+      if (left.aborted) return;
+      // What it was not given by then would be lost with us.
+      await input.settle(ports.clock);
+      command.detach();
     }
   });
 }
 
-function toSpec(body: ExecBody, signal: AbortSignal): Omit<ExecSpec, 'containerId'> & { signal: AbortSignal } {
+function toSpec(body: ExecBody): CommandSpec {
   return {
-    argv: body.argv ?? ['sh', '-c', body.command ?? ''],
-    env: body.env && Object.entries(body.env).map(([name, value]) => `${name}=${value}`),
+    argv: body.argv,
+    command: body.command,
+    cwd: body.cwd,
+    env: body.env,
     user: body.user,
-    workingDir: body.cwd,
     stdin: body.stdin !== undefined,
-    signal,
+    timeoutMs: body.timeout_ms,
   };
 }
 
-function toInput({ stdin, stdin_encoding: encoding }: ExecBody): Buffer | undefined {
-  return stdin === undefined ? undefined : Buffer.from(stdin, encoding === 'base64' ? 'base64' : 'utf8');
+function toInput({ stdin, stdin_encoding: encoding }: ExecBody): Uint8Array | undefined {
+  return stdin === undefined ? undefined : toBytes(stdin, encoding);
 }
 
-/** A session that comes after its caller has gone is closed. */
-async function openSession(api: AgentContainers, id: string, spec: ReturnType<typeof toSpec>): Promise<ExecSession> {
-  const opening = api.exec(id, spec);
-  opening.then(
-    (session) => {
-      if (spec.signal.aborted) session.close();
+/**
+ * A command that comes after its caller has gone is ended; one that comes after the server has closed runs on, unless it
+ * waits for input that nobody gives it any more.
+ */
+async function start(
+  runtime: DevcontainerRuntime,
+  spec: CommandSpec,
+  ending: AbortSignal,
+  left: AbortSignal,
+): Promise<RunningCommand> {
+  const starting = runtime.exec(spec, left);
+  starting.then(
+    (command) => {
+      if (left.aborted || (ending.aborted && spec.stdin)) command.kill().catch(() => {});
+      else if (ending.aborted) command.detach();
     },
     () => {},
   );
-  return raceAbort(opening, spec.signal);
+  return raceAbort(starting, ending);
 }
 
-/** Everything up to the last line. Rejects only when the session was ended from here. */
-async function follow(session: ExecSession, res: ServerResponse, left: AbortSignal, clock: Clock): Promise<ExitLine> {
-  const failedToStart = (): Promise<boolean> =>
-    session.exited.then(
-      () => false,
-      () => true,
-    );
-  const output = Promise.all([
-    copyOutput('stdout', withoutRefusal(session.stdout, failedToStart, clock), res, left),
-    copyOutput('stderr', session.stderr, res, left),
-  ]).then(
-    () => undefined,
-    (error: unknown) => ({ error }),
-  );
-  let exit: ExecExit;
+/** Everything up to the last line. */
+async function follow(command: RunningCommand, res: ServerResponse, ending: AbortSignal): Promise<ExitLine> {
   try {
-    exit = await session.exited;
+    await copyOutput(command.output, res, ending);
   } catch (error) {
-    if (isCancelled(error)) throw error;
-    // What it printed, if anything, goes before the last line.
-    await output;
-    return exitLine('not-started', { message: errorMessage(error) });
+    // Nobody reads it any more, and the caller is told that it is over.
+    if (!ending.aborted) command.kill().catch(() => {});
+    const message = errorMessage(error);
+    return { type: 'exit', code: null, signal: null, reason: 'lost', via: command.via, message };
   }
-  const broken = await output;
-  const held = exit.outputHeld ? { output_held: true as const } : {};
-  if (broken) return exitLine('lost', { code: exit.exitCode, message: errorMessage(broken.error), ...held });
-  return exitLine(exit.exitCode === null ? 'lost' : 'exit', { code: exit.exitCode, ...held });
+  return toExitLine(await command.exited);
 }
 
-async function copyOutput(
-  type: 'stdout' | 'stderr',
-  chunks: AsyncIterable<Uint8Array>,
-  res: ServerResponse,
-  left: AbortSignal,
-): Promise<void> {
-  const encoder = new OutputEncoder();
-  for await (const chunk of chunks) {
-    for (const piece of encoder.push(chunk)) {
-      if (!(await writeChunk(res, toLine({ type, ...piece }), left))) return;
+async function copyOutput(chunks: AsyncIterable<OutputChunk>, res: ServerResponse, ending: AbortSignal): Promise<void> {
+  const encoders = { stdout: new OutputEncoder(), stderr: new OutputEncoder() };
+  for await (const { stream, bytes } of chunks) {
+    for (const piece of encoders[stream].push(bytes)) {
+      if (!(await writeLine(res, { type: stream, ...piece }, ending))) return;
     }
   }
-  for (const piece of encoder.end()) await writeChunk(res, toLine({ type, ...piece }), left);
+  for (const type of ['stdout', 'stderr'] as const) {
+    for (const piece of encoders[type].end()) await writeLine(res, { type, ...piece }, ending);
+  }
 }
 
-async function feedStdin(session: ExecSession, stdin: Buffer | undefined, logger: Logger): Promise<void> {
+async function feedStdin(
+  command: RunningCommand,
+  stdin: Uint8Array | undefined,
+  input: TakenInput,
+  logger: Logger,
+): Promise<void> {
   if (stdin === undefined) return;
   try {
-    await session.write(stdin);
-    session.closeStdin();
+    if (stdin.length > 0) await input.add(command.write(stdin), stdin.length);
+    command.closeStdin();
   } catch (error) {
     // A command may end without having read its input.
     logger.debug({ reason: errorMessage(error) }, 'standard input of an exec was not taken');
   }
 }
 
-function exitLine(reason: ExitLine['reason'], more: Partial<ExitLine> = {}): ExitLine {
-  return { type: 'exit', code: null, signal: null, reason, via: 'engine', ...more };
-}
-
-function toLine(line: WireExecLine): Buffer {
-  return Buffer.from(`${JSON.stringify(line)}\n`);
-}
-
-function begin(res: ServerResponse): void {
-  if (res.headersSent || res.destroyed) return;
-  res.writeHead(200, {
-    'content-type': 'application/x-ndjson',
-    'cache-control': 'no-store',
-    'x-content-type-options': 'nosniff',
-    'x-accel-buffering': 'no',
-  });
-  res.flushHeaders();
-}
-
-function finish(res: ServerResponse, exit: ExitLine): void {
-  if (res.destroyed) return;
-  begin(res);
-  res.end(toLine(exit));
+function closedLine({ via, process }: RunningCommand): ExitLine {
+  const message =
+    via === 'engine'
+      ? 'The server closes. The command went through the engine and ends with the library that runs it.'
+      : `The server closes. The command runs on as process ${process.id}, and waits for a reader when much of its output is unread: read on there, or end it.`;
+  return { type: 'exit', code: null, signal: null, reason: 'closed', via, message };
 }

@@ -23,6 +23,11 @@ export function parseHostHeader(header: string): HostHeader | undefined {
   return name ? { name: name.toLowerCase(), port: match?.[3] } : undefined;
 }
 
+/** True for what every program on this machine can serve under: loopback addresses, `localhost`, names below it. */
+export function isLocalName(name: string): boolean {
+  return name === 'localhost' || name.endsWith('.localhost') || isLoopbackAddress(name);
+}
+
 /**
  * True for names under which a page can only have been loaded from this machine, and for those in `allowed` (`name` or
  * `name:port`). Any other name may be one that an attacker let point here. Nobody can own a name under `localhost`.
@@ -30,6 +35,6 @@ export function parseHostHeader(header: string): HostHeader | undefined {
 export function isAllowedHost(header: string | undefined, allowed: ReadonlySet<string>): boolean {
   const host = header === undefined ? undefined : parseHostHeader(header);
   if (!host) return false;
-  if (host.name === 'localhost' || host.name.endsWith('.localhost') || isLoopbackAddress(host.name)) return true;
+  if (isLocalName(host.name)) return true;
   return allowed.has(host.name) || (host.port !== undefined && allowed.has(`${host.name}:${host.port}`));
 }

@@ -12,6 +12,46 @@ export { createRouter } from './router.ts';
 export type { ContainersRouter, RouterOptions } from './router.ts';
 export type { WatchOptions } from './watch-clients.ts';
 export {
+  startBody,
+  wireBash,
+  wireExit,
+  wireFileList,
+  wireFileStat,
+  wireForward,
+  wireForwards,
+  wireFoundLine,
+  wireOutputPage,
+  wirePorts,
+  wireProcess,
+  wireProcesses,
+  wireStats,
+} from './runtime-wire-schemas.ts';
+export type {
+  StartBody,
+  WireBash,
+  WireExit,
+  WireFileList,
+  WireFileStat,
+  WireForward,
+  WireForwards,
+  WireFoundLine,
+  WireOutputPage,
+  WirePorts,
+  WireProcess,
+  WireProcesses,
+  WireStats,
+} from './runtime-wire-schemas.ts';
+export {
+  toWireBash,
+  toWireExit,
+  toWireFileStat,
+  toWireForward,
+  toWireFoundLine,
+  toWirePorts,
+  toWireProcess,
+  toWireStats,
+} from './runtime-wire.ts';
+export {
   wireAgent,
   wireContainer,
   wireDevcontainer,

@@ -1,6 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import type { NextFunction, Request, Response } from 'express';
 import type { Clock } from '../clock/clock.ts';
+import { closeAfterAnswer } from './close-after-answer.ts';
+import { isPlain, mediaType } from './content-type.ts';
 import { HttpRefusal } from './error-status.ts';
 import { LIMITS } from './limits.ts';
 
@@ -12,7 +14,8 @@ export function jsonBody(clock: Clock): (req: Request, res: Response, next: Next
   return (req, _res, next) => {
     // An embedder may have read it already.
     if (req.readableEnded || !hasBody(req)) return next();
-    if (!isJson(req.headers['content-type'])) throw new HttpRefusal('not-json');
+    // Exactly this type: what a page can send to a foreign origin without being asked first is none of it.
+    if (mediaType(req) !== 'application/json') throw new HttpRefusal('not-json');
     if (!isPlain(req)) throw new HttpRefusal('not-json', 'The body must be plain UTF-8, not compressed.');
     if (Number(req.headers['content-length'] ?? 0) > LIMITS.bodyBytes) throw tooLarge(req, clock);
     readAll(req, clock)
@@ -28,18 +31,6 @@ function hasBody(req: IncomingMessage): boolean {
   if (req.headers['transfer-encoding'] !== undefined) return true;
   const length = req.headers['content-length'];
   return length !== undefined && length !== '0';
-}
-
-/** Exactly this type: what a page can send to a foreign origin without being asked first is none of it. */
-function isJson(contentType: string | undefined): boolean {
-  return contentType?.split(';', 1)[0]?.trim().toLowerCase() === 'application/json';
-}
-
-/** In UTF-8, which is what a body without a word about it is in, and not compressed. */
-function isPlain(req: IncomingMessage): boolean {
-  const charsets = (req.headers['content-type'] ?? '').matchAll(/;\s*charset\s*=\s*"?([^";\s]*)/gi);
-  const encoding = (req.headers['content-encoding'] ?? 'identity').trim().toLowerCase();
-  return encoding === 'identity' && [...charsets].every((match) => /^utf-?8$/i.test(match[1] ?? ''));
 }
 
 /** Rejects at the first byte too many, and when the client leaves half way. */
@@ -78,17 +69,7 @@ function parse(bytes: Buffer): unknown {
   throw new HttpRefusal('malformed-json', 'The body must be a JSON object.');
 }
 
-/**
- * The refusal of a body whose rest is on its way. Node would destroy the connection right after the answer, and bytes
- * that arrive then make the client's system throw the answer away. So our side is closed at once, the other one when the
- * client has noticed or after a moment.
- */
 function tooLarge(req: IncomingMessage, clock: Clock): HttpRefusal {
-  const { socket } = req;
-  socket.destroySoon = () => {
-    socket.end();
-    const timer = clock.afterFunc(LIMITS.closeGraceMs, () => void socket.destroy(), 'http: cut an oversized request');
-    socket.once('close', () => timer.stop());
-  };
+  closeAfterAnswer(req, clock);
   return new HttpRefusal('body-too-large', `At most ${LIMITS.bodyBytes} bytes.`, { connection: 'close' });
 }

@@ -53,6 +53,32 @@ test('every route of the router is in the document, and the other way round', ()
       'get /devcontainers/{id}/diff',
       'get /devcontainers/{id}/logs',
       'post /devcontainers/{id}/exec',
+      'post /devcontainers/{id}/bash',
+      'get /devcontainers/{id}/processes',
+      'post /devcontainers/{id}/processes',
+      'get /devcontainers/{id}/processes/{process}',
+      'delete /devcontainers/{id}/processes/{process}',
+      'get /devcontainers/{id}/processes/{process}/output',
+      'post /devcontainers/{id}/processes/{process}/stdin',
+      'post /devcontainers/{id}/processes/{process}/signal',
+      'post /devcontainers/{id}/processes/{process}/resize',
+      'post /devcontainers/{id}/processes/{process}/kill',
+      'get /devcontainers/{id}/files/stat',
+      'get /devcontainers/{id}/files/list',
+      'get /devcontainers/{id}/files/content',
+      'put /devcontainers/{id}/files/content',
+      'post /devcontainers/{id}/files/mkdir',
+      'post /devcontainers/{id}/files/move',
+      'post /devcontainers/{id}/files/remove',
+      'post /devcontainers/{id}/files/search',
+      'get /devcontainers/{id}/ports',
+      'get /devcontainers/{id}/stats',
+      'get /devcontainers/{id}/forwards',
+      'post /devcontainers/{id}/forwards',
+      'delete /devcontainers/{id}/forwards/{forward}',
+      'get /devcontainers/{id}/exec',
+      'get /devcontainers/{id}/processes/{process}/attach',
+      'get /devcontainers/{id}/pty',
       'get /operations/{id}',
       'get /watch',
       'get /events',
@@ -64,10 +90,28 @@ test('requests are closed, answers are open to further properties', () => {
   const schemas = openApiDocument().components?.schemas as Record<string, { additionalProperties?: unknown }>;
   expect(schemas['CreateRequest']?.additionalProperties).toBe(false);
   expect(schemas['ExecRequest']?.additionalProperties).toBe(false);
-  for (const name of ['RecreateRequest', 'TrustRequest', 'RevokeTrustRequest']) {
+  for (const name of [
+    'RecreateRequest',
+    'TrustRequest',
+    'RevokeTrustRequest',
+    'StartRequest',
+    'BashRequest',
+    'SearchRequest',
+  ]) {
     expect(schemas[name]?.additionalProperties).toBe(false);
   }
-  for (const name of ['Devcontainer', 'Container', 'List', 'Operation', 'Error', 'RemovalPlan', 'Finding']) {
+  for (const name of [
+    'Devcontainer',
+    'Container',
+    'List',
+    'Operation',
+    'Error',
+    'RemovalPlan',
+    'Finding',
+    'Process',
+    'FileStat',
+    'Forward',
+  ]) {
     expect(schemas[name]).toBeDefined();
     expect(schemas[name]).not.toHaveProperty('additionalProperties');
   }
@@ -98,9 +142,34 @@ test('what every request can be answered with is documented, and what only some 
   expect(paths?.['/login']?.servers).toEqual([{ url: '/' }]);
 });
 
-test('an exec takes exactly one of argv and command', () => {
+test('an exec, and a start, take exactly one of argv and command', () => {
   const schemas = openApiDocument().components?.schemas as Record<string, { oneOf?: unknown }>;
-  expect(schemas['ExecRequest']?.oneOf).toEqual([{ required: ['argv'] }, { required: ['command'] }]);
+  for (const name of ['ExecRequest', 'StartRequest']) {
+    expect(schemas[name]?.oneOf).toEqual([{ required: ['argv'] }, { required: ['command'] }]);
+  }
+});
+
+test('a file is sent and received as bytes, of any size', () => {
+  const { get, put } = openApiDocument().paths?.['/devcontainers/{id}/files/content'] ?? {};
+  const file = { 'application/octet-stream': { schema: { type: 'string', format: 'binary' } } };
+  expect(put?.requestBody).toMatchObject({ required: true, content: file });
+  expect(Object.keys(put?.requestBody && 'content' in put.requestBody ? put.requestBody.content : {})).toEqual(
+    Object.keys(file),
+  );
+  expect(get?.responses?.['200']).toMatchObject({ content: file });
+  expect(Object.keys(put?.responses ?? {})).toEqual(expect.arrayContaining(['404', '408', '409', '415']));
+  expect(put?.responses).not.toHaveProperty('413');
+});
+
+test('numbers of a query are numbers in the document, with their bounds', () => {
+  const { get } = openApiDocument().paths?.['/devcontainers/{id}/processes/{process}/output'] ?? {};
+  expect(get?.parameters).toContainEqual(
+    expect.objectContaining({
+      name: 'limit',
+      in: 'query',
+      schema: expect.objectContaining({ type: 'integer', minimum: 1, maximum: 1_048_576 }) as unknown,
+    }),
+  );
 });
 
 test('it is served', async () => {

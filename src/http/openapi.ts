@@ -5,6 +5,7 @@ import { COOKIE } from './caller-guard.ts';
 import { MOUNT_PATH } from './mount-path.ts';
 import type { Route } from './route.ts';
 import { ROUTES } from './routes.ts';
+import { controlFrame, ptyFrame } from './socket-schemas.ts';
 import { wireError } from './wire-schemas.ts';
 
 const ERRORS: Readonly<Record<number, string>> = {
@@ -13,9 +14,10 @@ const ERRORS: Readonly<Record<number, string>> = {
   403: 'Host, origin or level does not allow it, or it is not trusted: `findings` and `hash` say what is not',
   404: 'There is no such thing',
   405: 'The path has other methods, which `Allow` names',
+  408: 'Nothing of the body came for too long',
   409: 'The present state does not allow it; `holders` says who uses it, `hash` what the findings are now',
   413: 'The body is larger than 1 MiB',
-  415: 'The body is not `application/json` in UTF-8',
+  415: 'The body is not `application/json` in UTF-8, or, where a file belongs, `application/octet-stream`',
   500: 'It was tried and failed',
   502: 'The container engine, or the control plane, did not answer as it should',
   503: 'The server is closing, or serves too many streams',
@@ -59,13 +61,17 @@ export function openApiDocument(): ReturnType<typeof createDocument> {
       servers: [{ url: MOUNT_PATH }],
       security: [{ bearer: [] }, { session: [] }, {}],
       components: {
+        // Frames of WebSockets have no place in a path.
+        schemas: { SocketControl: controlFrame, TerminalInput: ptyFrame },
         securitySchemes: {
           bearer: { type: 'http', scheme: 'bearer' },
           session: {
             type: 'apiKey',
             in: 'cookie',
             name: `${COOKIE}_{port}`,
-            description: 'Set by `/login`; named after the port on which the daemon listens.',
+            description:
+              'Set by `/login`; named after the port on which the daemon listens. Counts under the host name of the ' +
+              'link, and under names of `--allow-remote`; not under loopback addresses and `localhost`.',
           },
         },
       },
@@ -106,9 +112,16 @@ function toOperation(route: Route): ZodOpenApiOperationObject {
       ...(route.query && { query: route.query }),
     },
     ...(route.body && { requestBody: toRequestBody(route.body) }),
+    ...(route.uploads && { requestBody: FILE }),
     responses: toResponses(route),
   };
 }
+
+const FILE: NonNullable<ZodOpenApiOperationObject['requestBody']> = {
+  description: 'The file, of any size',
+  required: true,
+  content: { 'application/octet-stream': { schema: { type: 'string', format: 'binary' } } },
+};
 
 /** A missing body counts as an empty object, see `readBody`. */
 function toRequestBody(schema: z.ZodType): NonNullable<ZodOpenApiOperationObject['requestBody']> {
@@ -124,7 +137,7 @@ function toResponses(route: Route): ZodOpenApiResponsesObject {
       ...(content.length > 0 && { content: Object.fromEntries(content) }),
     };
   }
-  const bodyErrors = route.method === 'get' ? [] : [413, 415];
+  const bodyErrors = route.uploads ? [408, 415] : route.method === 'get' ? [] : [413, 415];
   return { ...responses, ...errorResponses([400, 401, 403, 405, ...route.errors, ...bodyErrors, 500, 503]) };
 }
 

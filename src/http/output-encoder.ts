@@ -22,7 +22,7 @@ export class OutputEncoder {
       const bytes = Buffer.concat([this.#held, chunk.subarray(at, at + MAX_LINE_BYTES)]);
       const end = bytes.length - incompleteTail(bytes);
       this.#held = bytes.subarray(end);
-      if (end > 0) pieces.push(encode(bytes.subarray(0, end)));
+      if (end > 0) pieces.push(encodeOutput(bytes.subarray(0, end)));
     }
     return pieces;
   }
@@ -31,16 +31,17 @@ export class OutputEncoder {
   end(): EncodedOutput[] {
     const rest = this.#held;
     this.#held = NOTHING;
-    return rest.length > 0 ? [encode(Buffer.from(rest))] : [];
+    return rest.length > 0 ? [encodeOutput(Buffer.from(rest))] : [];
   }
 }
 
-function encode(bytes: Buffer): EncodedOutput {
+/** Text where it is UTF-8, else base64. */
+export function encodeOutput(bytes: Buffer): EncodedOutput {
   return isUtf8(bytes) ? { data: bytes.toString('utf8') } : { data: bytes.toString('base64'), encoding: 'base64' };
 }
 
 /** Length of a character at the end whose first byte announces more than there is: 0 to 3. */
-function incompleteTail(bytes: Uint8Array): number {
+export function incompleteTail(bytes: Uint8Array): number {
   for (let back = 1; back <= Math.min(3, bytes.length); back++) {
     const byte = bytes[bytes.length - back] ?? 0;
     if ((byte & 0b1100_0000) === 0b1000_0000) continue;

@@ -32,7 +32,7 @@ export interface DocumentedAnswer {
   readonly content?: Readonly<Record<string, z.ZodType>> | undefined;
 }
 
-export type RouteMethod = 'get' | 'post' | 'delete';
+export type RouteMethod = 'get' | 'post' | 'put' | 'delete';
 
 /** One route: what is served, what is checked and what is documented come from the same value. */
 export interface Route {
@@ -51,6 +51,8 @@ export interface Route {
   readonly messages?: RouteMessages | undefined;
   /** Its answer has no end of its own, so there is no HEAD. */
   readonly streams: boolean;
+  /** Its body is a file of any size instead of JSON, which it reads itself. */
+  readonly uploads: boolean;
   run(ports: RoutePorts, req: RoutedRequest, res: ServerResponse): Promise<void>;
 }
 
@@ -65,6 +67,7 @@ export interface RouteDefinition<Query extends z.ZodObject, Body extends z.ZodTy
   readonly errors?: readonly number[];
   readonly messages?: RouteMessages;
   readonly streams?: boolean;
+  readonly uploads?: boolean;
   run(ports: RoutePorts, exchange: Exchange<z.infer<Query>, z.infer<Body>>): Promise<void>;
 }
 
@@ -88,9 +91,10 @@ export function defineRoute<Query extends z.ZodObject = typeof emptyQuery, Body 
     errors: route.errors ?? [],
     messages: route.messages,
     streams: route.streams ?? false,
+    uploads: route.uploads ?? false,
     async run(ports, req, res) {
       const query = readQuery(querySchema, urlOf(req), route.repeatable);
-      const body = readBody(bodySchema, req.body);
+      const body = readBody(bodySchema, route.uploads ? undefined : req.body);
       await route.run(ports, { req, res, query, body });
     },
   };

@@ -16,20 +16,24 @@ import { missingId, pathOf } from './request-input.ts';
 import { sendError } from './responses.ts';
 import type { Route, RoutedRequest, RoutePorts } from './route.ts';
 import { ROUTES } from './routes.ts';
+import type { RuntimeSocketOptions } from './runtime-sockets.ts';
+import { RuntimeSockets } from './runtime-sockets.ts';
 import { assertSameOrigin } from './same-origin.ts';
+import { isWatchUpgrade, readRuntimeAddress } from './upgrade-routes.ts';
+import { checkUpload, cutUpload } from './upload.ts';
 import type { WatchOptions } from './watch-clients.ts';
 import { WatchClients } from './watch-clients.ts';
 import { WatchSockets } from './watch-sockets.ts';
 
-export interface RouterOptions extends WatchOptions {
+export interface RouterOptions extends WatchOptions, RuntimeSocketOptions {
   /** Default: the wall clock. */
   readonly clock?: Clock | undefined;
   /** Default: none. */
   readonly logger?: Logger | undefined;
-  /** Requests that stream a log or an exec, together. Default 100. */
+  /** Requests that stream a log, output, a search or a file, together. Default 100. */
   readonly maxStreams?: number | undefined;
   /**
-   * Runs before an upgrade to `/watch` is looked at; throws to refuse it. Middleware of express does not see upgrades,
+   * Runs before an upgrade to a WebSocket is looked at; throws to refuse it. Middleware of express does not see upgrades,
    * so an embedder who authenticates requests has to do it here as well. Default: a page of another origin is refused.
    */
   readonly authorizeUpgrade?: ((req: IncomingMessage) => void) | undefined;
@@ -39,11 +43,11 @@ export interface RouterOptions extends WatchOptions {
 export interface ContainersRouter {
   (req: IncomingMessage, res: ServerResponse, next: (error?: unknown) => void): void;
   /**
-   * For the server's `upgrade` event. Serves every path that ends in `/watch` and refuses others; a server with further
-   * WebSockets decides by path whom to ask.
+   * For the server's `upgrade` event. Serves every path that ends as one of the documented WebSockets does and refuses
+   * others; a server with further WebSockets decides by path whom to ask.
    */
   handleUpgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void;
-  /** Ends WebSockets (1001), event streams, log streams and execs; answers 503 from then on. Idempotent. */
+  /** Ends WebSockets (1001) and streams, and lets commands run on; answers 503 from then on. Idempotent. */
   close(): Promise<void>;
 }
 
@@ -55,8 +59,9 @@ export function createRouter(api: AgentContainers, options: RouterOptions = {}):
   const clock = options.clock ?? systemClock;
   const logger = options.logger ?? silentLogger;
   const watchers = new WatchClients(api, clock, options);
-  const sockets = new WatchSockets(watchers, clock, logger);
-  const streams = new OpenStreams(options.maxStreams ?? LIMITS.streams);
+  const watchSockets = new WatchSockets(watchers, clock, logger);
+  const runtimeSockets = new RuntimeSockets({ api, clock, logger }, options);
+  const streams = new OpenStreams(options.maxStreams ?? LIMITS.streams, clock);
   const pingIntervalMs = options.pingIntervalMs ?? LIMITS.pingIntervalMs;
   const ports: RoutePorts = { api, clock, logger, streams, watchers, pingIntervalMs };
   const authorize = options.authorizeUpgrade ?? assertSameOrigin;
@@ -68,14 +73,22 @@ export function createRouter(api: AgentContainers, options: RouterOptions = {}):
 
   return Object.assign(buildRouter(ports, throwIfClosing) as unknown as ContainersRouter, {
     handleUpgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void {
-      void sockets.accept(req, socket, head, () => {
+      const url = req.url ?? '';
+      const check = (): void => {
         authorize(req);
         throwIfClosing();
-        if (!/\/watch\/?$/.test(pathOf(req.url ?? ''))) throw new HttpRefusal('route-not-found');
+      };
+      if (isWatchUpgrade(url)) {
+        void watchSockets.accept(req, socket, head, check);
+        return;
+      }
+      void runtimeSockets.accept(req, socket, head, () => {
+        check();
+        return readRuntimeAddress(url);
       });
     },
     async close(): Promise<void> {
-      closing ??= Promise.all([watchers.close(), streams.close()]);
+      closing ??= Promise.all([watchers.close(), runtimeSockets.close(), streams.close()]);
       await closing;
     },
   });
@@ -93,8 +106,11 @@ export function buildRouter(ports: RoutePorts, throwIfClosing: () => void): Rout
     next();
   });
   for (const route of ROUTES) {
-    router[route.method](route.path, refuseHead(route), readBody, (req: Request, res: Response) =>
-      answer(route, ports, req, res),
+    router[route.method](
+      route.path,
+      refuseHead(route),
+      route.uploads ? checkUpload : readBody,
+      (req: Request, res: Response) => answer(route, ports, req, res),
     );
   }
   for (const [path, allow] of allowedMethods()) {
@@ -115,6 +131,7 @@ async function answer(route: Route, ports: RoutePorts, req: Request, res: Respon
   try {
     await route.run(ports, req as RoutedRequest, res);
   } catch (error) {
+    if (route.uploads && !req.complete) cutUpload(req, res, ports.clock);
     sendError(req, res, error, ports.logger, route.messages);
   }
 }

@@ -1,6 +1,5 @@
 import { HttpRefusal, ROUTE_MESSAGES } from './error-status.ts';
 import { openEventStream } from './event-stream.ts';
-import { streamExec } from './exec-stream.ts';
 import { LIFECYCLE_ROUTES } from './lifecycle-routes.ts';
 import { streamLog } from './log-stream.ts';
 import { readId } from './request-input.ts';
@@ -8,6 +7,8 @@ import * as requests from './request-schemas.ts';
 import { sendJson } from './responses.ts';
 import type { Route } from './route.ts';
 import { defineRoute } from './route.ts';
+import { RUNTIME_ROUTES } from './runtime-routes.ts';
+import { SOCKET_ROUTES } from './socket-routes.ts';
 import { TRUST_ROUTES } from './trust-routes.ts';
 import * as wire from './wire-schemas.ts';
 import { toWireDevcontainer, toWireDifferences, toWireList, toWireOperation } from './wire.ts';
@@ -67,21 +68,8 @@ export const ROUTES: readonly Route[] = [
       await streamLog(ports, req, res, readId(req.params, 'id'), query);
     },
   }),
-  defineRoute('post', '/devcontainers/:id/exec', 'exec', {
-    summary: 'Run a command in the container; closing the request ends the session',
-    body: requests.execBody,
-    answers: {
-      200: {
-        description: 'A line for each piece of output, then one of type `exit`',
-        content: { 'application/x-ndjson': wire.wireExecLine },
-      },
-    },
-    errors: [403, 404, 409, 502, 504],
-    streams: true,
-    async run(ports, { req, res, body }) {
-      await streamExec(ports, res, readId(req.params, 'id'), body);
-    },
-  }),
+  ...RUNTIME_ROUTES,
+  ...SOCKET_ROUTES,
   defineRoute('get', '/operations/:id', 'getOperation', {
     summary: 'A piece of long work: status, phase, steps, times, error, log offset',
     answers: { 200: { description: 'The operation', content: { [JSON_TYPE]: wire.wireOperation } } },

@@ -37,6 +37,7 @@ export function scriptedApi(script: Partial<AgentContainers> = {}): AgentContain
     diff: unscripted('diff'),
     operation: unscripted('operation'),
     logs: unscripted('logs'),
+    devcontainer: unscripted('devcontainer'),
     exec: unscripted('exec'),
     ...script,
   };

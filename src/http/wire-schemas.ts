@@ -1,4 +1,7 @@
 import { z } from 'zod';
+import { wireForward } from './runtime-wire-schemas.ts';
+
+export { wireExecLine, type WireExecLine } from './runtime-wire-schemas.ts';
 
 // What is answered, in snake_case. Clients must accept further properties: later versions may add some.
 
@@ -93,6 +96,7 @@ export const wireDevcontainer = z
       )
       .optional(),
     operation_id: z.string().optional(),
+    forwards: z.array(wireForward).optional().meta({ description: 'Ports of its container on this machine' }),
     trusted: z.boolean().meta({
       description:
         'A person may create, recreate and start it: it can do nothing to the host, or that was accepted. By itself it is started only when it was accepted',
@@ -171,26 +175,7 @@ export const wireLogChunk = z.object({ offset: z.number().int(), text: z.string(
 
 export const logText = z.string();
 
-export const wireExecLine = z
-  .discriminatedUnion('type', [
-    z.object({
-      type: z.enum(['stdout', 'stderr']),
-      data: z.string(),
-      encoding: z.literal('base64').optional().meta({ description: 'Set when the bytes are not UTF-8' }),
-    }),
-    z.object({
-      type: z.literal('exit'),
-      code: z.number().int().nullable(),
-      signal: z.string().nullable(),
-      reason: z.enum(['exit', 'timeout', 'lost', 'not-started', 'closed']),
-      via: z.enum(['engine']),
-      message: z.string().optional(),
-      output_held: z.literal(true).optional().meta({
-        description: 'Output was cut off: children of the command outlived it and hold its output',
-      }),
-    }),
-  ])
-  .meta({ id: 'ExecLine' });
+export const startReason = z.enum(['program-not-found', 'cwd-not-found', 'user-not-found']);
 
 export const wireError = z
   .object({
@@ -202,6 +187,7 @@ export const wireError = z
     findings: z.array(wireFinding).optional().meta({ description: 'What is not trusted' }),
     hash: z.string().optional().meta({ description: 'Of the findings as they are now' }),
     holders: z.array(wireHolder).optional().meta({ description: 'Who uses it' }),
+    reason: startReason.optional().meta({ description: 'What is not there that a process was to be started with' }),
   })
   .meta({ id: 'Error' });
 
@@ -216,5 +202,4 @@ export type WireRemovalPlan = z.infer<typeof wireRemovalPlan>;
 export type WireDifferences = z.infer<typeof wireDifferences>;
 export type WireFinding = z.infer<typeof wireFinding>;
 export type WireHolder = z.infer<typeof wireHolder>;
-export type WireExecLine = z.infer<typeof wireExecLine>;
 export type WireError = z.infer<typeof wireError>;

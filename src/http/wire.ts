@@ -12,6 +12,7 @@ import type {
   RemovalPlan,
 } from '../agentcontainers/api.ts';
 import { rfc3339 } from '../clock/rfc3339.ts';
+import { toWireForward } from './runtime-wire.ts';
 import type {
   WireAgent,
   WireContainer,
@@ -74,6 +75,7 @@ function toListedDevcontainer(entry: Devcontainer): WireDevcontainer {
       output_tail: part.outputTail,
     })),
     operation_id: entry.operationId,
+    forwards: entry.forwards?.map(toWireForward),
     trusted: entry.trusted,
     busy: (entry.holders?.length ?? 0) > 0,
     verdict: entry.verdict && toVerdict(entry.verdict),
