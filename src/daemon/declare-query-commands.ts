@@ -1,11 +1,11 @@
-import { Option } from 'commander';
+import { Argument, Option } from 'commander';
+import { COMPLETED_SHELLS, type CompletedShell } from './completed-shells.ts';
 import type { LocationFlags } from './commands/context.ts';
-import type { ExecFlags } from './commands/exec.ts';
 import type { WaitFlags } from './commands/lifecycle.ts';
 import { type Declaring, examples } from './declaring.ts';
-import { addEngineOptions, appendEnvironment, usage } from './serve-options.ts';
+import { addEngineOptions } from './serve-options.ts';
 
-/** Commands that look at dev containers and work in them, without changing what they are. */
+/** Commands that look at dev containers, and at what this machine has for them. */
 export function declareQueryCommands({ command, run }: Declaring): void {
   command(
     'list',
@@ -61,31 +61,6 @@ The id is what --no-wait, Ctrl-C while waiting, and --json show. With --follow t
       ),
     );
 
-  command(
-    'exec <name> <command...>',
-    'run a command in its container; its output and exit code are passed on',
-    `${examples('exec project -- npm test', 'exec -e CI=1 -w /tmp project -- env', 'exec project -- cat < notes.txt', 'tar -c . | agentcontainers exec -i project -- tar -t')}
-Standard input is passed on, all of it at once, when it is a file (cat < notes.txt), and with -i whatever it is; without
--i a pipe is not read, since it may never end. With the command it may take 1 MiB; bytes that are not UTF-8 take a third
-more.`,
-  )
-    .passThroughOptions()
-    .option('-u, --user <name>', 'run as this user instead of the remote user')
-    .option('-w, --workdir <path>', 'run in this folder of the container')
-    .addOption(
-      new Option('-e, --env <k=v>', 'set a variable; repeatable')
-        .argParser(usage(appendEnvironment))
-        .default({}, 'none'),
-    )
-    .option('-i, --stdin', 'pass standard input on to its end, also when it is a pipe')
-    .option('--no-stdin', 'do not read standard input, also when it is a file')
-    .option('--timeout <duration>', 'give up after this time, such as 30s')
-    .action(
-      run<LocationFlags & ExecFlags, [string, string[]]>(async (context, flags, name, argv) =>
-        (await import('./commands/exec.ts')).exec(context, flags, name, argv),
-      ),
-    );
-
   addEngineOptions(
     command(
       'doctor',
@@ -102,4 +77,18 @@ The engine of the daemon that runs is checked first, then the one that these opt
   command('version', 'print the version', examples('version', 'version --json')).action(
     run<LocationFlags, []>(async (context) => (await import('./commands/version.ts')).version(context)),
   );
+
+  command(
+    'completion',
+    'print a script that completes commands, options and names in your shell',
+    `${examples('completion bash >> ~/.bash_completion', 'completion zsh > "${fpath[1]}/_agentcontainers"', 'completion fish > ~/.config/fish/completions/agentcontainers.fish')}
+To try it: source <(agentcontainers completion bash). Names and ids come from the daemon that runs; without one they are left
+out.`,
+  )
+    .addArgument(new Argument('<shell>').choices(COMPLETED_SHELLS))
+    .action(
+      run<LocationFlags, [CompletedShell]>(async (context, _flags, shell) =>
+        (await import('./commands/completion.ts')).completion(context, shell),
+      ),
+    );
 }

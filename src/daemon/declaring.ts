@@ -15,5 +15,8 @@ export interface Declaring {
   longCommand(usage: string, description: string, help: string): Command;
 }
 
+/** A line that pipes into one of ours stands as it is. */
 export const examples = (...lines: readonly string[]): string =>
-  `\nExamples:\n${lines.map((line) => `  $ agentcontainers ${line}`).join('\n')}\n`;
+  `\nExamples:\n${lines
+    .map((line) => `  $ ${line.includes('| agentcontainers ') ? '' : 'agentcontainers '}${line}`)
+    .join('\n')}\n`;

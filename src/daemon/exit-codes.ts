@@ -8,6 +8,8 @@ export const EXIT = {
   notFound: 3,
   conflict: 4,
   engineUnreachable: 5,
+  /** As the shell's `timeout` has it. */
+  timedOut: 124,
   interrupted: 130,
 } as const;
 
@@ -20,6 +22,8 @@ const BY_CODE: Partial<Record<ErrorCode, number>> = {
   'operation-not-found': EXIT.notFound,
   'folder-not-found': EXIT.notFound,
   'config-not-found': EXIT.notFound,
+  'process-not-found': EXIT.notFound,
+  'path-not-found': EXIT.notFound,
   'workspace-folder-label-missing': EXIT.usage,
   'devcontainer-transitioning': EXIT.conflict,
   'recreation-in-progress': EXIT.conflict,

@@ -90,6 +90,23 @@ test.each([
   [['stop', '--force', 'x'], 2],
   [['diff', 'x'], 1],
   [['operation', '-f', 'x'], 1],
+  [['exec', '-it', 'x', '--', 'sh'], 1],
+  [['exec', '-T', '--no-stdin', 'x', 'ls', '-t'], 1],
+  [['exec', '--timeout', '5', 'x', 'ls'], 2],
+  [['attach', '--read-only', 'x', 'ab-1'], 1],
+  [['attach', 'x'], 2],
+  [['ps', '-a', 'x'], 1],
+  [['kill', '--grace', '5s', 'x', 'ab-1'], 1],
+  [['kill', '--grace', '5', 'x', 'ab-1'], 2],
+  [['kill', '--grace', '5s', '--signal', 'INT', 'x', 'ab-1'], 2],
+  [['cp', 'x:a', '.'], 1],
+  [['cp', 'a', 'b'], 2],
+  [['ports', 'x'], 1],
+  [['forward', 'x', '8080:3000'], 1],
+  [['forward', 'x', 'no-port'], 2],
+  [['forward', '--end', 'x'], 2],
+  [['completion', 'tcsh'], 2],
+  [['completion', 'bash', '--json'], 0],
 ])('%j ends with %i', async (args, expected) => {
   expect((await run(...args, ...NOWHERE)).code).toBe(expected);
 });
@@ -100,4 +117,8 @@ test('help says what is done to this machine, and what the classes of a differen
   expect(await help('trust')).toMatch(/exit code is 4/);
   expect(await help('diff')).toMatch(/recreate, a new container; rerun-hook, only the command again/);
   expect(await help('rm')).toMatch(/--dry-run/);
+  expect(await help('exec')).toMatch(/the third ends it.* a pipe is not read.* waits up to 30 s.* exit code is 124/);
+  expect(await help('shell')).toMatch(/Ctrl-P Ctrl-Q leaves it running/);
+  expect(await help('cp')).toMatch(/Links are left out with a note/);
+  expect(await help('forward')).toMatch(/listens on 127\.0\.0\.1 only/);
 });

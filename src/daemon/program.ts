@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import type { CommandContext, LocationFlags } from './commands/context.ts';
 import { declareLifecycleCommands, withVolumesValue } from './declare-lifecycle-commands.ts';
 import { declareQueryCommands } from './declare-query-commands.ts';
+import { declareRuntimeCommands } from './declare-runtime-commands.ts';
 import { type Declaring, examples, type Run } from './declaring.ts';
 import { addLocationOptions, addServeOptions, type ServeFlags } from './serve-options.ts';
 
@@ -33,6 +34,7 @@ export async function runProgram(args: readonly string[]): Promise<number> {
     };
 
   const program = createProgram(run, json);
+  if (args[0] === '__complete') return (await import('./commands/complete.ts')).complete(program, args.slice(1));
   try {
     const isVersion = args[0] === '--version' || args[0] === '-V';
     await program.parseAsync(isVersion ? ['version'] : withVolumesValue(args), { from: 'user' });
@@ -59,11 +61,12 @@ function createProgram(run: Run, json: boolean): Command {
     .configureOutput(json ? { outputError: () => {}, writeErr: () => {} } : {})
     .addHelpText(
       'after',
-      `${examples('up ~/project', 'list', 'exec project -- npm test', 'logs -f project')}
+      `${examples('up ~/project', 'list', 'exec project -- npm test', 'shell project', 'forward project 3000', 'logs -f project')}
 A dev container is named by its name, its id or a unique beginning of it, or its folder.
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 conflict, ambiguous, busy or not trusted,
 5 engine not reachable, 130 not waited for any more (Ctrl-C);
-exec passes on the code of its command (126 not executable, 127 not found, 128+n ended by signal n).`,
+exec, shell and attach pass on the code of the command (126 not executable, 127 not found, 124 time was up, 128+n ended by
+signal n).`,
     );
 
   const command = (usage: string, description: string, help: string): Command =>
@@ -96,7 +99,9 @@ SIGTERM or Ctrl-C ends it within 10 s; a second one ends it at once.`,
 
   program.commandsGroup('Dev containers:');
   declareLifecycleCommands(declaring);
-  program.commandsGroup('Looking and working:');
+  program.commandsGroup('Working in them:');
+  declareRuntimeCommands(declaring);
+  program.commandsGroup('Looking:');
   declareQueryCommands(declaring);
   return program;
 }

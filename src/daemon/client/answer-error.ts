@@ -29,8 +29,14 @@ export function answerError(status: number, body: unknown): AgentContainersError
   ];
   const detail = details.filter((line) => line !== undefined).join(' ');
   return new AgentContainersError(code, message, {
-    details: { status, ...(detail === '' ? {} : { detail }), ...refusalOf(fields) },
+    details: { status, ...(detail === '' ? {} : { detail }), ...reasonOf(fields['reason']), ...refusalOf(fields) },
   });
+}
+
+/** For programs: what is not there that a process was to be started with. */
+function reasonOf(value: unknown): { readonly reason?: string } {
+  const reason = textOf(value);
+  return reason === undefined ? {} : { reason };
 }
 
 /** What programs and tables are made of. Only what has the right form: something that stands between may have answered. */

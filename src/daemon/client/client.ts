@@ -1,5 +1,7 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { AgentContainersError, errorMessage } from '../../errors.ts';
 import { answerError } from './answer-error.ts';
 
@@ -10,10 +12,12 @@ export const MOUNT = '/api/v0/containers';
 const MAX_ANSWER_BYTES = 64 * 1_024 * 1_024;
 
 export interface ClientRequest {
-  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   /** Below the mount point, with a leading slash; dynamic parts are encoded by the caller. */
   readonly path: string;
   readonly body?: unknown;
+  /** Instead of a body: bytes that are sent as they come. When they end with an error, so does the request. */
+  readonly content?: AsyncIterable<Uint8Array> | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -48,14 +52,19 @@ export function createDaemonClient(socket: string): DaemonClient {
             host: 'localhost',
             accept: 'application/json',
             ...(content === undefined ? {} : { 'content-type': 'application/json', 'content-length': content.length }),
+            ...(request.content === undefined ? {} : { 'content-type': 'application/octet-stream' }),
             ...request.headers,
           },
           ...(request.signal === undefined ? {} : { signal: request.signal }),
         },
         resolve,
       );
-      outgoing.on('error', (error) => reject(connectionError(error, socket, request.signal)));
-      outgoing.end(content);
+      const failed = (error: unknown): void =>
+        reject(error instanceof AgentContainersError ? error : connectionError(error, socket, request.signal));
+      outgoing.on('error', failed);
+      // An answer may come before all was sent: then it is what counts.
+      if (request.content === undefined) outgoing.end(content);
+      else pipeline(Readable.from(request.content, { objectMode: false }), outgoing).catch(failed);
     });
 
   const send = async (request: ClientRequest): Promise<ClientAnswer> => {
@@ -73,9 +82,8 @@ export function createDaemonClient(socket: string): DaemonClient {
 
     async stream(request) {
       const response = await open(request);
-      const status = response.statusCode ?? 0;
-      if (status < 400) return response;
-      throw answerError(status, parseBody(await readText(response, socket, request.signal), status));
+      if ((response.statusCode ?? 0) < 400) return response;
+      throw await readRefusal(response, socket, request.signal);
     },
 
     answers() {
@@ -89,6 +97,16 @@ export function createDaemonClient(socket: string): DaemonClient {
       });
     },
   };
+}
+
+/** What a refusing answer says, as a typed error. */
+export async function readRefusal(
+  response: IncomingMessage,
+  socket: string,
+  signal?: AbortSignal,
+): Promise<AgentContainersError> {
+  const status = response.statusCode ?? 0;
+  return answerError(status, parseBody(await readText(response, socket, signal), status));
 }
 
 async function readText(response: IncomingMessage, socket: string, signal: AbortSignal | undefined): Promise<string> {

@@ -1,33 +1,38 @@
-import { isUtf8 } from 'node:buffer';
 import { fstatSync, type Stats } from 'node:fs';
-import { constants } from 'node:os';
 import { AgentContainersError, errorMessage } from '../../errors.ts';
 import { LIMITS } from '../../http/limits.ts';
-import type { WireExecLine } from '../../http/wire-schemas.ts';
-import { connectionError } from '../client/client.ts';
-import { readLines } from '../client/server-sent-events.ts';
+import type { StartBody } from '../../http/runtime-wire-schemas.ts';
 import { parseDuration } from '../duration.ts';
-import { EXIT } from '../exit-codes.ts';
+import { runSession, type SessionEnd, type SessionWorld } from '../session/run-session.ts';
+import { processWorld } from '../session/session-world.ts';
+import { isInteractive, terminalSize } from '../terminal/local-terminal.ts';
+import { conclude, leftCode } from './conclude-exit.ts';
 import { type CommandContext, devcontainerPath, findDevcontainer, type LocationFlags } from './context.ts';
+import { concludeRefusal, explainTo, isTerminalRefused, withoutTerminal } from './terminal-refusals.ts';
 
 export interface ExecFlags {
   readonly user?: string;
   readonly workdir?: string;
   readonly env: Readonly<Record<string, string>>;
-  /** Undefined: only when it is a file. */
+  /** Undefined: when it is a file, or the terminal that the command runs in. */
   readonly stdin?: boolean;
+  /** Undefined: when both standard input and standard output are terminals. */
+  readonly tty?: boolean;
   readonly timeout?: string;
 }
 
-/** Runs the command, passes its output on byte by byte and returns its exit code. */
+/** Runs the command, connected with our standard streams, and returns its exit code. */
 export async function exec(
-  { client, output }: CommandContext,
+  context: CommandContext,
   flags: LocationFlags & ExecFlags,
   name: string,
   argv: readonly string[],
+  world: SessionWorld = processWorld(),
+  stdin: Pick<Stats, 'isFile' | 'isFIFO'> | undefined = standardInput(),
 ): Promise<number> {
+  const { client, output } = context;
   // Commander leaves the separator in when it comes after the name.
-  const words = argv[0] === '--' ? argv.slice(1) : argv;
+  const words = argv[0] === '--' ? argv.slice(1) : [...argv];
   if ((words[0] ?? '').length > LIMITS.programChars) {
     throw new AgentContainersError(
       'invalid-request',
@@ -35,63 +40,57 @@ export async function exec(
     );
   }
   const timeout = flags.timeout === undefined ? undefined : readTimeout(flags.timeout);
-  const { id } = await findDevcontainer(client, name);
-  const input = readsStandardInput(flags.stdin, standardInput()) ? await readStandardInput(process.stdin) : {};
-  if (flags.stdin === undefined && standardInput()?.isFIFO() === true && process.stderr.isTTY) {
+  const { json } = output;
+  const isByDefault = flags.tty === undefined && flags.stdin !== false && isInteractive(world.stdio);
+  const tty = !json && (flags.tty ?? isByDefault);
+  const readsInput =
+    readsStandardInput(flags.stdin, stdin) || (flags.stdin === undefined && tty && isInteractive(world.stdio));
+
+  const entry = await findDevcontainer(client, name);
+  if (flags.stdin === undefined && stdin?.isFIFO() === true && world.stdio.stderr.isTTY) {
     output.note('Standard input is a pipe and was not read; -i passes it on.');
   }
-  const body = {
+  const base = devcontainerPath(entry.id);
+  const start: StartBody = {
     argv: words,
     ...(flags.workdir === undefined ? {} : { cwd: flags.workdir }),
     ...(flags.user === undefined ? {} : { user: flags.user }),
-    ...(Object.keys(flags.env).length === 0 ? {} : { env: flags.env }),
+    ...(Object.keys(flags.env).length === 0 ? {} : { env: { ...flags.env } }),
     ...(timeout === undefined ? {} : { timeout_ms: timeout }),
-    ...input,
+    ...(readsInput ? { stdin: true } : {}),
   };
-  if (Buffer.byteLength(JSON.stringify(body)) > LIMITS.bodyBytes) throw tooLarge();
+  checkSize(start);
+  if (json) {
+    const { execLines } = await import('./exec-lines.ts');
+    return execLines(context, base, start, readsInput ? world.stdio.stdin : undefined).catch((error: unknown) =>
+      concludeRefusal(output, error, entry.name),
+    );
+  }
 
-  const response = await client.stream({ method: 'POST', path: devcontainerPath(id, '/exec'), body });
+  const explain = explainTo(output);
+  const run = (inTerminal: boolean): Promise<SessionEnd> =>
+    runSession(
+      {
+        client,
+        base,
+        open: { start: inTerminal ? { ...start, tty: terminalSize(world.stdio) } : start },
+        tty: inTerminal,
+        input: readsInput ? 'pass' : 'none',
+        note: output.note,
+      },
+      world,
+    );
   try {
-    for await (const text of readLines(response)) {
-      if (text === '') continue;
-      const line = JSON.parse(text) as WireExecLine;
-      output.result(line);
-      if (line.type === 'exit')
-        return conclude(line, (message) => output.note(`${output.errorColors.red('error:')} ${message}`));
-      if (!output.json) await write(line.type === 'stdout' ? process.stdout : process.stderr, execBytes(line));
-    }
+    const end = await run(tty).catch((error: unknown) => {
+      if (!tty || !isTerminalRefused(error)) throw error;
+      if (!isByDefault) throw withoutTerminal(error, entry.name);
+      output.note('Only a resident can give it a terminal, and none runs in this container: running it without one.');
+      return run(false);
+    });
+    return end.kind === 'left' ? leftCode(end.by) : conclude(end.exit, explain);
   } catch (error) {
-    throw error instanceof AgentContainersError ? error : connectionError(error, client.socket);
+    return concludeRefusal(output, error, entry.name);
   }
-  throw connectionError(new Error('the answer ended before the command did'), client.socket);
-}
-
-export function execBytes(line: Extract<WireExecLine, { type: 'stdout' | 'stderr' }>): Buffer {
-  return Buffer.from(line.data, line.encoding === 'base64' ? 'base64' : 'utf8');
-}
-
-/**
- * The exit code for the last line of an exec: the command's own, 128+n for signal n, 127 or 126 for a command that is
- * not there or does not start, else 1; whatever is not the command's own with a reason.
- */
-export function conclude(line: Extract<WireExecLine, { type: 'exit' }>, explain: (message: string) => void): number {
-  if (line.reason === 'exit' && line.code !== null) {
-    if (line.output_held === true)
-      explain('Output was cut off: children of the command outlived it and hold its output.');
-    return line.code;
-  }
-  const signal = line.signal === null ? undefined : (constants.signals as Record<string, number>)[line.signal];
-  if (signal !== undefined) return 128 + signal;
-  const why = {
-    exit: 'the engine did not say how it ended',
-    timeout: 'its time was up',
-    lost: 'the connection to it was lost; is the container still running?',
-    'not-started': 'it could not be started',
-    closed: 'the daemon was closed',
-  }[line.reason];
-  explain(line.message ?? `Running the command failed: ${why}.`);
-  if (line.reason === 'not-started') return /not found|no such file/i.test(line.message ?? '') ? 127 : 126;
-  return line.code === null || line.code === 0 ? EXIT.failed : line.code;
 }
 
 /** A file has an end. A pipe may be one that whoever started us keeps open and never writes to: only if asked for. */
@@ -107,29 +106,11 @@ function standardInput(): Stats | undefined {
   }
 }
 
-/** All of standard input, for the request: as text where it is, else as base64. */
-export async function readStandardInput(
-  source: AsyncIterable<Uint8Array | string>,
-): Promise<{ readonly stdin: string; readonly stdin_encoding?: 'base64' }> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of source) {
-    const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
-    size += bytes.length;
-    if (size > LIMITS.bodyBytes) throw tooLarge();
-    chunks.push(bytes);
-  }
-  const all = Buffer.concat(chunks);
-  return isUtf8(all) ? { stdin: all.toString('utf8') } : { stdin: all.toString('base64'), stdin_encoding: 'base64' };
-}
-
-function tooLarge(): AgentContainersError {
-  return new AgentContainersError(
+function checkSize(start: StartBody): void {
+  if (Buffer.byteLength(JSON.stringify(start)) <= LIMITS.bodyBytes) return;
+  throw new AgentContainersError(
     'invalid-request',
-    'Passing the command and its standard input on failed: together they are longer than 1 MiB.',
-    {
-      details: { detail: 'Put the file into the workspace folder and name it there.' },
-    },
+    'Running the command failed: it is longer than 1 MiB. Pass what is long as standard input.',
   );
 }
 
@@ -139,9 +120,4 @@ function readTimeout(text: string): number {
   } catch (error) {
     throw new AgentContainersError('invalid-request', `Reading --timeout "${text}" failed: ${errorMessage(error)}`);
   }
-}
-
-/** Waits while the reader is slow, so that memory stays bounded. */
-async function write(stream: NodeJS.WriteStream, bytes: Uint8Array): Promise<void> {
-  if (!stream.write(bytes)) await new Promise<void>((resolve) => stream.once('drain', resolve));
 }

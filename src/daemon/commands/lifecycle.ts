@@ -49,15 +49,11 @@ export async function followRequest(
   receipt: WireReceipt,
   shown: Shown,
 ): Promise<Followed | number> {
-  const goOn = (): void => {
-    output.result(receipt);
-    output.note(
-      `It goes on in the daemon. Log: agentcontainers logs -f ${plainText(shown.title)}; how it goes: agentcontainers operation ${plainText(receipt.operation_id)}`,
-    );
-  };
+  const ways = `Log: agentcontainers logs -f ${plainText(shown.title)}; how it goes: agentcontainers operation ${plainText(receipt.operation_id)}`;
   if (!flags.wait) {
+    output.result(receipt);
     output.line(`${plainText(receipt.message)}.`);
-    goOn();
+    output.note(ways);
     return EXIT.ok;
   }
   const leave = new AbortController();
@@ -68,7 +64,8 @@ export async function followRequest(
     const options = { ...shown, verbose: flags.verbose === true, signal: leave.signal };
     const followed = await followOperation(client, output, receipt, options);
     if (followed !== undefined) return followed;
-    goOn();
+    output.result(receipt);
+    output.note(`It goes on in the daemon. ${ways}`);
     return EXIT.interrupted;
   } finally {
     process.off('SIGINT', onInterrupt);

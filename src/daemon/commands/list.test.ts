@@ -57,6 +57,7 @@ test.each([
   [{}, '-'],
   [{ dirty: true }, 'dirty'],
   [{ busy: true }, 'busy'],
+  [{ error: 'postCreateCommand ended with 1.' }, 'failed'],
   [{ trusted: false, verdict: { hash: 'h', finding_count: 1 } }, 'untrusted'],
   // Not read yet, or never, as of one that is only seen.
   [{ trusted: false }, '-'],

@@ -58,8 +58,10 @@ function troublesOf({ error, config_error: config, config_path: path }: WireDevc
 }
 
 /** What a person may want to look at, in a word each. */
-function attentionOf({ dirty, trusted, verdict, busy, config_error: config }: WireDevcontainer): string {
+function attentionOf({ dirty, trusted, verdict, busy, status, error, config_error: config }: WireDevcontainer): string {
   return [
+    // As after a hook that failed: it runs, and is not all that it should be. The status says the rest.
+    ...(error !== undefined && status !== 'error' ? ['failed'] : []),
     ...(dirty ? ['dirty'] : []),
     // Before its configuration was read there is nothing to be trusted.
     ...(verdict !== undefined && !trusted ? ['untrusted'] : []),

@@ -28,7 +28,7 @@ function nextStep(error: unknown, name: string): string | undefined {
     return `Look at it again with \`agentcontainers trust ${name}\`.`;
   }
   if (isAgentContainersError(error, 'devcontainer-busy')) {
-    return `Try again when they have ended, or cut them off with \`agentcontainers recreate --force ${name}\`.`;
+    return `\`agentcontainers ps ${name}\` shows what runs there. Try again when it has ended, or cut it off with \`agentcontainers recreate --force ${name}\`.`;
   }
   return undefined;
 }

@@ -52,7 +52,7 @@ export async function checkEngines(
         .map((finding) =>
           finding.verdict === 'fail' && !isAsked && used.address ? { ...finding, verdict: 'note' as const } : finding,
         )
-        .map(about('a daemon that is started now would use this one')),
+        .map(about(`a daemon that is started now would use ${next.address === undefined ? 'none' : next.address}`)),
     ],
     address: used.address ?? next.address,
   };

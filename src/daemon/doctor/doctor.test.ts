@@ -132,7 +132,7 @@ describe('the engine of the daemon', () => {
       address: 'unix:///used',
       shown: [
         'ok unix:///used (the daemon uses this one)',
-        'note unix:///search (a daemon that is started now would use this one)',
+        'note unix:///search (a daemon that is started now would use none)',
       ],
     });
   });

@@ -8,7 +8,7 @@ function setUp(policy: 'end' | 'go on') {
   const stdout = new EventEmitter();
   const stderr = Object.assign(new EventEmitter(), { write: (text: string) => said.push(text) });
   onBrokenOutput(policy, { stdout, stderr }, (code) => exits.push(code));
-  onTestFinished(() => onBrokenOutput('go on', { stdout: new EventEmitter(), stderr }));
+  onTestFinished(() => void onBrokenOutput('go on', { stdout: new EventEmitter(), stderr }));
   const fail = (code: string): void => {
     stdout.emit('error', Object.assign(new Error(`${code}: it broke, write`), { code }));
   };
@@ -40,4 +40,14 @@ test('the latest policy counts', () => {
   onBrokenOutput('go on', { stdout, stderr }, (code) => exits.push(code));
   fail('EPIPE');
   expect(exits).toEqual([]);
+});
+
+test('the policy before can come back', () => {
+  const { stdout, stderr, exits, fail } = setUp('end');
+  const restore = onBrokenOutput('end', { stdout, stderr }, () => exits.push(7));
+  fail('EPIPE');
+  restore();
+  fail('EPIPE');
+  expect(exits).toEqual([7, 0]);
+  expect(stdout.listenerCount('error')).toBe(1);
 });

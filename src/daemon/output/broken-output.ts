@@ -5,29 +5,42 @@ interface Streams {
   readonly stderr: NodeJS.EventEmitter & { write(text: string): unknown };
 }
 
-let installed = (): void => {};
+type Exit = (code: number) => void;
+
+let remove = (): void => {};
+let install = (): void => {};
 
 /**
  * What happens when standard output cannot be written. `end`: a reader that has seen enough (`… | head`) is no failure,
  * anything else (a full disk) is one, in a line on standard error. `go on`: for a daemon, which nobody has to read.
- * What standard error does not take is lost. The latest call counts.
+ * What standard error does not take is lost. The latest call counts; what is returned brings the one before back.
  */
 export function onBrokenOutput(
   policy: 'end' | 'go on',
   { stdout, stderr }: Streams = process,
-  exit: (code: number) => void = (code) => process.exit(code),
-): void {
-  installed();
+  exit: Exit = (code) => process.exit(code),
+): () => void {
+  const before = install;
   const onStdout = (error: NodeJS.ErrnoException): void => {
     if (policy === 'go on') return;
     if (error.code !== 'EPIPE') stderr.write(`error: Writing the output failed: ${errorMessage(error)}.\n`);
     exit(error.code === 'EPIPE' ? 0 : 1);
   };
   const onStderr = (): void => {};
-  stdout.on('error', onStdout);
-  stderr.on('error', onStderr);
-  installed = () => {
-    stdout.removeListener('error', onStdout);
-    stderr.removeListener('error', onStderr);
+  install = () => {
+    remove();
+    stdout.on('error', onStdout);
+    stderr.on('error', onStderr);
+    remove = () => {
+      stdout.removeListener('error', onStdout);
+      stderr.removeListener('error', onStderr);
+    };
+  };
+  install();
+  return () => {
+    remove();
+    remove = () => {};
+    install = before;
+    install();
   };
 }

@@ -11,6 +11,14 @@ test('lone controls and direction marks become visible', () => {
   expect(plainText('a\u0008b\u0085c\u202ed')).toBe('a\ufffdb\ufffdc\ufffdd');
 });
 
+test.each([0x061c, 0x180e, 0x200b, 0x200c, 0x200d, 0x200e, 0x2029, 0x202e, 0x2066, 0xfeff, 0xe0001, 0xe0041, 0xe007f])(
+  'what is not seen and changes what is, number %i, becomes visible',
+  (code) => {
+    const text = `a${String.fromCodePoint(code)}b`;
+    expect([plainText(text), plainLines(text)]).toEqual(['a\ufffdb', 'a\ufffdb']);
+  },
+);
+
 test('several lines become one', () => {
   expect(plainText('  a\r\n   b\tc\n')).toBe('a b c');
 });

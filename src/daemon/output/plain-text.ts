@@ -1,8 +1,9 @@
 import { withoutEscapes } from '../../text/plain-text.ts';
 
-// C0 and C1 controls, zero-width and direction-changing characters, line and paragraph separators.
+// C0 and C1 controls, characters without width and such that change a direction, line and paragraph separators, tags.
 // oxlint-disable-next-line no-control-regex
-const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]/gu;
+const UNSAFE =
+  /[\u0000-\u001f\u007f-\u009f\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\u{e0000}-\u{e007f}]/gu;
 
 /**
  * One line that is safe on a terminal: labels, names and errors come from containers and could otherwise move the

@@ -5,12 +5,12 @@ import { systemClock } from '../../clock/system-clock.ts';
 import { createApp } from '../../http/app.ts';
 import { createAgentContainers } from '../../index.ts';
 import type { AgentContainersOptions } from '../../agentcontainers/options.ts';
-import type { EngineInfo, StateStorage } from '../../agentcontainers/ports.ts';
+import type { EngineInfo, StateStorage, SubAgentProvider } from '../../agentcontainers/ports.ts';
 import type { Logger } from '../../logger.ts';
 import { createHttpSubAgentClient } from '../../subagent/http-client.ts';
 import { createSubAgentLauncher } from '../../subagent/launcher.ts';
 import { loadSubAgentProvider } from '../../subagent/load-provider.ts';
-import { shellSubAgentProvider } from '../../subagent/provider.ts';
+import { residentSubAgentProvider, shellSubAgentProvider } from '../../subagent/provider.ts';
 import { formatAddress, type ListenAddress } from '../listen-address.ts';
 import { packageVersion } from '../package-version.ts';
 import type { ServeFlags } from '../serve-options.ts';
@@ -87,16 +87,20 @@ export async function startDaemon({ flags, roots, directory, logger, signal }: D
     const metrics = flags.metricsAddress && (await import('./metrics.ts')).createMetrics();
     const logSink = createLogFiles(directory.logs, { logger });
     ends.push(() => logSink.flush());
+    const secret = await loadLabelKey(directory.labelKey, logger);
     const api = createAgentContainers({
       ...(await subAgentOptions(flags, logger)),
       subAgentLauncher: createSubAgentLauncher({
         engine,
         engineAddress: (aborted) => engine.address(aborted),
         storeDirectory: directory.subAgents,
+        residentSecret: secret,
         clock: systemClock,
         logger,
       }),
-      labelSecret: await loadLabelKey(directory.labelKey, logger),
+      labelSecret: secret,
+      // What runs in the containers outlives a restart of the daemon.
+      keepSubAgents: true,
       clock: systemClock,
       logger,
       logSink,
@@ -165,11 +169,13 @@ export async function startDaemon({ flags, roots, directory, logger, signal }: D
     signal.throwIfAborted();
     const note = await noteEngineInUse(directory, { engine: address, context: flags.dockerContext });
     ends.push(() => note.remove());
+    const link = url === undefined ? undefined : app.createLoginLink(url);
     const report: DaemonReport = {
       ...about,
       engine: { ...info, address },
       socket: directory.socket,
-      ...(url === undefined ? {} : { url, link: `${url}${app.createLoginPath()}` }),
+      ...(url === undefined ? {} : { url }),
+      ...(link === undefined ? {} : { link }),
       ...(metricsUrl === undefined ? {} : { metrics: `${metricsUrl}/metrics` }),
       ...(debugUrl === undefined ? {} : { debug: `${debugUrl}/debug` }),
     };
@@ -195,7 +201,7 @@ async function subAgentOptions(flags: ServeFlags, logger: Logger): Promise<Agent
   return {
     subAgentProvider:
       flags.subAgent === undefined
-        ? shellSubAgentProvider({ command: flags.subAgentCommand })
+        ? ownSubAgent(flags.subAgentCommand)
         : await loadSubAgentProvider(flags.subAgent, { logger }),
     subAgentEnv: flags.subAgentEnv,
     ...(flags.subAgentUrl === undefined
@@ -205,6 +211,12 @@ async function subAgentOptions(flags: ServeFlags, logger: Logger): Promise<Agent
           subAgentClient: createHttpSubAgentClient({ url: flags.subAgentUrl, token, clock: systemClock }),
         }),
   };
+}
+
+/** The resident; the script where none was built, and where it has a command of the user to run. */
+function ownSubAgent(command: string | undefined): SubAgentProvider {
+  const script = shellSubAgentProvider({ command });
+  return command === undefined ? residentSubAgentProvider({ fallback: script }) : script;
 }
 
 /** Newest first, each even when another fails. */

@@ -3,6 +3,7 @@ import type { Server } from 'node:http';
 import { AgentContainersError, errorMessage } from '../../errors.ts';
 import type { AppServerOptions, ContainersApp } from '../../http/app.ts';
 import { assertBindAllowed } from '../../http/assert-bind-allowed.ts';
+import { parseHostHeader } from '../../http/host-names.ts';
 import { formatAddress, isLoopback, type ListenAddress } from '../listen-address.ts';
 import type { ServeFlags } from '../serve-options.ts';
 import { listenOnTcp } from './listen.ts';
@@ -14,8 +15,15 @@ export async function serveTcp(app: ContainersApp, flags: ServeFlags, where: Lis
       ? undefined
       : { cert: await readPem(flags.tlsCert), key: await readPem(flags.tlsKey) };
   const bound = await listenOnTcp(createTcpServer(app, tls), where);
-  const host = isLoopback(bound.host) ? formatAddress(bound) : `${flags.allowRemote[0] ?? bound.host}:${bound.port}`;
+  const host = isLoopback(bound.host)
+    ? formatAddress(bound)
+    : remoteHost(flags.allowRemote[0] ?? bound.host, bound.port);
   return `${tls === undefined ? 'http' : 'https'}://${host}`;
+}
+
+/** An allowed name may have a port of its own, as behind a proxy. */
+function remoteHost(allowed: string, port: number): string {
+  return parseHostHeader(allowed)?.port === undefined ? formatAddress({ host: allowed, port }) : allowed;
 }
 
 function createTcpServer(app: ContainersApp, tls: AppServerOptions['tls']): Server {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isHost, type KnownForward } from '../../agentcontainers/model/forward.ts';
 import type { Finding, FindingKind, Trust } from '../../agentcontainers/model/verdict.ts';
 import type {
   PersistedEntry,
@@ -35,6 +36,14 @@ const madeSchema = z.preprocess(
   z.object({ containerId: text, fingerprint: text, inputs: z.record(z.string(), z.string()), ours: z.boolean() }),
 );
 
+const portSchema = z.number().int().min(1).max(65_535);
+const forwardSchema = z.object({
+  id: z.string().min(1).max(200),
+  host: z.string().refine(isHost),
+  port: portSchema,
+  hostPort: portSchema,
+}) satisfies z.ZodType<KnownForward>;
+
 /** One entry of the snapshot. Unknown fields are dropped: an older program must be able to read what a newer wrote. */
 export const persistedEntrySchema = z.object({
   id: z.string().min(1).max(200),
@@ -50,6 +59,7 @@ export const persistedEntrySchema = z.object({
   imageFindings: z.array(findingSchema).optional(),
   stopped: z.boolean().optional(),
   abandoned: z.array(text).optional(),
+  forwards: z.array(forwardSchema).optional(),
 }) satisfies z.ZodType<PersistedEntry>;
 
 export const persistedMemorySchema = z.object({
@@ -93,6 +103,7 @@ const complete: [
   Unchecked<PersistedEntry, typeof persistedEntrySchema>,
   Unchecked<PersistedEntry['made'][number], typeof madeSchema>,
   Unchecked<PersistedMemory, typeof persistedMemorySchema>,
+  Unchecked<KnownForward, typeof forwardSchema>,
   Unchecked<Trust, typeof trustSchema>,
   Unchecked<Finding, typeof findingSchema>,
   Exclude<FindingKind, (typeof KINDS)[number]>,

@@ -35,8 +35,8 @@ function withoutDamage(item: unknown, issues: readonly z.core.$ZodIssue[], lists
     if (typeof field !== 'string') continue;
     const value = copy[field];
     const isList = Array.isArray(value) && lists.includes(field);
-    const isDamaged = (index: number): boolean => issues.some(({ path }) => path[0] === field && path[1] === index);
-    if (isList) copy[field] = value.filter((_, index) => !isDamaged(index));
+    const damaged = new Set(issues.flatMap(({ path }) => (path[0] === field ? [path[1]] : [])));
+    if (isList) copy[field] = value.filter((_, index) => !damaged.has(index));
     else delete copy[field];
   }
   return copy;

@@ -21,6 +21,7 @@ test('the directory is made for its owner alone, and used again', async () => {
   await prepareStateDirectory(directory);
   expect((await stat(directory.path)).mode & 0o777).toBe(0o700);
   expect((await stat(directory.logs)).mode & 0o777).toBe(0o700);
+  expect((await stat(directory.subAgents)).isDirectory()).toBe(true);
   await writeFile(directory.state, '{}');
   await prepareStateDirectory(directory);
 });

@@ -74,6 +74,8 @@ export async function prepareStateDirectory(directory: StateDirectory): Promise<
     const made = await mkdir(directory.path, { recursive: true, mode: 0o700 });
     if (made === undefined) await claimExisting(directory.path);
     await mkdir(directory.logs, { recursive: true, mode: 0o700 });
+    // Containers of an earlier one, whose state was removed, mount it: without it no engine starts them.
+    await mkdir(directory.subAgents, { recursive: true, mode: 0o755 });
   } catch (error) {
     throw new AgentContainersError(
       'state-unreadable',

@@ -47,6 +47,10 @@ const STATE: PersistedState = {
       trust: { hash: 'h', findings: [{ kind: 'mount', detail: '/', source: 'devcontainer.json' }], at: 3 },
       imageFindings: [{ kind: 'privilege', detail: '--privileged', source: 'image x' }],
       stopped: true,
+      forwards: [
+        { id: 'f1', host: 'db', port: 5432, hostPort: 15432 },
+        { id: 'f2', host: '127.0.0.1', port: 3000, hostPort: 3000 },
+      ],
     },
     {
       id: 'e2',
@@ -136,12 +140,32 @@ describe('a damaged part of a record', () => {
     ['a trust with an unknown finding', { trust: { ...entry?.trust, findings: [{ kind: 'x' }] } }, 'trust'],
     ['an unknown finding of the image', { imageFindings: [...(entry?.imageFindings ?? []), 1] }, 'imageFindings'],
     ['a stop that is none', { stopped: 'yes' }, 'stopped'],
+    ['what are no forwards', { forwards: { id: 'f1' } }, 'forwards'],
   ])('%s is left out, and nothing else', async (_name, damage, field) => {
     await writeFile(file, JSON.stringify({ ...STATE, entries: [{ ...entry, ...damage }, other] }));
     const expected = Object.fromEntries(Object.entries(entry ?? {}).filter(([name]) => name !== field));
     expect((await storage().load())?.entries).toEqual([expected, other]);
     expect((await readdir(directory)).toSorted()).toEqual(['state.json', ASIDE]);
     expect(warnings[0]).toContain('of 1 damaged record(s) what can be used was kept');
+  });
+
+  test.each([
+    ['without an id', { host: 'db', port: 1, hostPort: 1 }],
+    ['with a host port that is none', { id: 'f', host: 'db', port: 1, hostPort: 65_536 }],
+    ['with a port that is text', { id: 'f', host: 'db', port: '1', hostPort: 1 }],
+    ['with a host that is none', { id: 'f', host: 'd b', port: 1, hostPort: 1 }],
+    ['that is none', null],
+  ])('of the forwards only the one %s is forgotten', async (_what, damaged) => {
+    const forwards = [damaged, ...(entry?.forwards ?? []), damaged];
+    await writeFile(file, JSON.stringify({ ...STATE, entries: [{ ...entry, forwards }] }));
+    expect((await storage().load())?.entries).toEqual([entry]);
+    expect(warnings[0]).toContain('of 1 damaged record(s) what can be used was kept');
+  });
+
+  test('ten thousand damaged forwards do not take the rest along', async () => {
+    const forwards = Array.from({ length: 10_000 }, () => ({ id: 'f', host: 'x y', port: 0, hostPort: 0 }));
+    await writeFile(file, JSON.stringify({ ...STATE, entries: [{ ...entry, forwards }] }));
+    expect((await storage().load())?.entries).toEqual([{ ...entry, forwards: [] }]);
   });
 
   test('of the containers that are known only the damaged one is forgotten', async () => {

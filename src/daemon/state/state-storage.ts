@@ -71,7 +71,7 @@ export function createStateStorage(
         version === 1 ? 'its form is wrong' : `its version ${JSON.stringify(version)} is unknown, 1 is understood`,
       );
     }
-    const entries = readRecords(persistedEntrySchema, snapshot.data.entries, ['made']);
+    const entries = readRecords(persistedEntrySchema, snapshot.data.entries, ['made', 'forwards']);
     const operations = readRecords(persistedOperationSchema, snapshot.data.operations);
     const remembered = readRecords(persistedMemorySchema, snapshot.data.remembered ?? []);
     const projects = readRecords(persistedProjectSchema, snapshot.data.projects ?? []);
