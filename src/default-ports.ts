@@ -11,9 +11,10 @@ import { findConfigs } from './devcontainercli/config-paths.ts';
 import { createDevcontainerCli } from './devcontainercli/devcontainer-cli.ts';
 import { createProjectFinder } from './discovery/project-finder.ts';
 import { createDockerEngine } from './engine/docker-engine.ts';
+import { createLocalListener } from './listening/local-listener.ts';
 import type { Logger } from './logger.ts';
 import { createSubAgentLauncher } from './subagent/launcher.ts';
-import { shellSubAgentProvider } from './subagent/provider.ts';
+import { residentSubAgentProvider, shellSubAgentProvider } from './subagent/provider.ts';
 import { createSubAgentRegistry } from './subagent/registry.ts';
 import { createWatcher } from './watcher/watcher.ts';
 
@@ -40,8 +41,11 @@ export function defaultPorts(options: AgentContainersOptions): Ports {
     projectFinder: options.projectFinder ?? createProjectFinder({ clock, findConfigs }),
     watcher: options.watcher ?? createWatcher({ clock, logger }),
     subAgentClient: options.subAgentClient ?? createSubAgentRegistry({ newId }),
-    subAgentProvider: options.subAgentProvider ?? shellSubAgentProvider(),
-    subAgentLauncher: options.subAgentLauncher ?? createSubAgentLauncher({ engine, clock, logger }),
+    subAgentProvider: options.subAgentProvider ?? residentSubAgentProvider({ fallback: shellSubAgentProvider() }),
+    subAgentLauncher:
+      options.subAgentLauncher ??
+      createSubAgentLauncher({ engine, clock, logger, residentSecret: options.labelSecret }),
+    localListener: options.localListener ?? createLocalListener(),
     logSink: options.logSink ?? createMemoryLogSink(),
     storage: options.storage ?? createMemoryStorage(),
   };

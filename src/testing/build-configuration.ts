@@ -6,7 +6,7 @@ export function buildConfig(overrides: Readonly<Record<string, unknown>> = {}): 
   return { image: 'agentcontainers-base:1', ...overrides };
 }
 
-/** What the CLI says of a folder's configuration: mounted at `/workspaces/<base name>`, without customizations. */
+/** What the CLI says of a folder's configuration: mounted at `/workspaces/<base name>`, without customizations and profiles. */
 export function buildMergedConfiguration(
   folder: string,
   overrides: Partial<MergedConfiguration> = {},
@@ -14,6 +14,7 @@ export function buildMergedConfiguration(
   return {
     workspaceFolder: `/workspaces/${posix.basename(folder)}`,
     remoteEnv: {},
+    userEnvProbe: 'none',
     customizations: [],
     hooks: {},
     ...overrides,

@@ -120,6 +120,7 @@ it('reads what it was told to read', async () => {
     workspaceFolder: '/workspaces/app',
     remoteUser: 'dev',
     remoteEnv: {},
+    userEnvProbe: 'none',
     customizations: [],
     hooks: {},
   });

@@ -1,5 +1,11 @@
 import type { Container } from '../agentcontainers/model/container.ts';
-import type { Delivery, DeliverRequest, LaunchRequest, SubAgentLauncher } from '../agentcontainers/ports.ts';
+import type {
+  ContainerRuntime,
+  Delivery,
+  DeliverRequest,
+  LaunchRequest,
+  SubAgentLauncher,
+} from '../agentcontainers/ports.ts';
 import { AgentContainersError } from '../errors.ts';
 import type { FakeEngine } from './fake-engine.ts';
 import { createFakeSubAgentProcess } from './fake-sub-agent-process.ts';
@@ -21,6 +27,10 @@ export interface FakeSubAgentLauncher
   onDeliver(script: (request: DeliverRequest) => Delivery | Promise<Delivery>): void;
   /** Called before the process comes to be: may throw, wait, or return the version that the process reports. */
   onLaunch(script: (request: LaunchRequest) => string | undefined | Promise<string | undefined>): void;
+  /**
+   * From now on a process that is launched serves what this returns, if anything, as a resident does, and can be let go of.
+   */
+  servesRuntime(runtimeOf: (request: LaunchRequest) => ContainerRuntime | undefined): void;
   /** Every delivery that succeeded, oldest first. */
   readonly deliveries: readonly (Delivery & { readonly request: DeliverRequest })[];
   /** Every process that was launched, oldest first, also those that have ended. */
@@ -37,6 +47,7 @@ export function createFakeSubAgentLauncher(world: { engine: FakeEngine }): FakeS
   const calls = createScriptedCalls('subAgentLauncher', ['readOnlyMount', 'deliver', 'launch']);
   const deliveries: (Delivery & { readonly request: DeliverRequest })[] = [];
   const processes: FakeSubAgentProcess[] = [];
+  let runtimeOf: (request: LaunchRequest) => ContainerRuntime | undefined = () => undefined;
   let mountSource: string | undefined;
   let deliverScript: ((request: DeliverRequest) => Delivery | Promise<Delivery>) | undefined;
   let launchScript: ((request: LaunchRequest) => string | undefined | Promise<string | undefined>) | undefined;
@@ -96,6 +107,9 @@ export function createFakeSubAgentLauncher(world: { engine: FakeEngine }): FakeS
     mounts(source) {
       mountSource = source;
     },
+    servesRuntime(next) {
+      runtimeOf = next;
+    },
     deliveries,
     processes,
     running,
@@ -117,7 +131,7 @@ export function createFakeSubAgentLauncher(world: { engine: FakeEngine }): FakeS
         const version = await launchScript(request);
         request.signal.throwIfAborted();
         requireRunning(request.containerId, 'sub-agent-start-failed', `Starting ${request.path}`);
-        const process = createFakeSubAgentProcess(request, version);
+        const process = createFakeSubAgentProcess(request, version, runtimeOf(request));
         processes.push(process);
         return process;
       }),

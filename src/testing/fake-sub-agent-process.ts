@@ -1,9 +1,11 @@
-import type { LaunchRequest, SubAgentExit, SubAgentProcess } from '../agentcontainers/ports.ts';
+import type { ContainerRuntime, LaunchRequest, SubAgentExit, SubAgentProcess } from '../agentcontainers/ports.ts';
 
 /** A sub-agent process that a test plays. */
 export interface FakeSubAgentProcess extends SubAgentProcess {
   readonly request: LaunchRequest;
   readonly running: boolean;
+  /** It was let go of: it runs on in its container, and does not count as running here. */
+  readonly isDetached: boolean;
   /** The grace of each `stop` that it was asked for, in ms. */
   readonly stops: readonly number[];
   /** Says that it is busy with this, or, without a reason, that it is not any more. */
@@ -16,9 +18,15 @@ export interface FakeSubAgentProcess extends SubAgentProcess {
   ignoreStop(): void;
 }
 
-export function createFakeSubAgentProcess(request: LaunchRequest, version: string | undefined): FakeSubAgentProcess {
+/** @param runtime what it serves; with it, it can be let go of */
+export function createFakeSubAgentProcess(
+  request: LaunchRequest,
+  version: string | undefined,
+  runtime?: ContainerRuntime,
+): FakeSubAgentProcess {
   const stops: number[] = [];
   let running = true;
+  let isDetached = false;
   let deaf = false;
   let busy: string | undefined;
   let settle: (exit: SubAgentExit) => void = () => {};
@@ -60,6 +68,9 @@ export function createFakeSubAgentProcess(request: LaunchRequest, version: strin
     get running() {
       return running;
     },
+    get isDetached() {
+      return isDetached;
+    },
     reportBusy(reason) {
       if (running) reportBusy(reason);
     },
@@ -72,5 +83,12 @@ export function createFakeSubAgentProcess(request: LaunchRequest, version: strin
       stops.push(graceMs);
       askToEnd();
     },
+    ...(runtime && {
+      runtime,
+      async detach() {
+        isDetached = running;
+        exit({ reason: 'stopped', message: 'The sub-agent was let go of and runs on.' });
+      },
+    }),
   };
 }

@@ -15,6 +15,8 @@ import { createFakeDevcontainerCli } from './fake-devcontainer-cli.ts';
 import type { FakeDevcontainerCli } from './fake-devcontainer-cli.ts';
 import { createFakeEngine } from './fake-engine.ts';
 import type { FakeEngine } from './fake-engine.ts';
+import { createFakeLocalListener } from './fake-local-listener.ts';
+import type { FakeLocalListener } from './fake-local-listener.ts';
 import { createFakeProjectFinder } from './fake-project-finder.ts';
 import type { FakeProjectFinder } from './fake-project-finder.ts';
 import { createFakeSubAgentClient } from './fake-sub-agent-client.ts';
@@ -51,6 +53,8 @@ export interface TestWorld extends Ports, LeakGuard {
   readonly watcher: FakeWatcher;
   /** Finds the folders of `addWorkspace`, and those that are added to it. */
   readonly projectFinder: FakeProjectFinder;
+  /** Ports of the host. */
+  readonly localListener: FakeLocalListener;
   readonly subAgentClient: FakeSubAgentClient;
   readonly subAgentProvider: FakeSubAgentProvider;
   readonly subAgentLauncher: FakeSubAgentLauncher;
@@ -80,6 +84,7 @@ export function createTestWorld(overrides: AgentContainersOptions & { readonly s
     configFiles: createFakeConfigFiles({ clock, onChange: (directory) => void watcher.change(directory) }),
     watcher,
     projectFinder: createFakeProjectFinder({ onChange: (directory) => void watcher.change(directory) }),
+    localListener: createFakeLocalListener(),
     subAgentClient: createFakeSubAgentClient(),
     subAgentProvider: createFakeSubAgentProvider(),
     subAgentLauncher: createFakeSubAgentLauncher({ engine }),
@@ -88,7 +93,7 @@ export function createTestWorld(overrides: AgentContainersOptions & { readonly s
     logger: createRecordingLogger(),
     newId: countingIds(),
   };
-  const { cli, configFiles, projectFinder, subAgentClient, subAgentProvider, subAgentLauncher } = fakes;
+  const { cli, configFiles, projectFinder, localListener, subAgentClient, subAgentProvider, subAgentLauncher } = fakes;
 
   return {
     ...fakes,
@@ -98,6 +103,7 @@ export function createTestWorld(overrides: AgentContainersOptions & { readonly s
       configFiles,
       watcher,
       projectFinder,
+      localListener,
       subAgentClient,
       subAgentProvider,
       subAgentLauncher,
