@@ -89,6 +89,42 @@ test('it runs as the remote user, in the workspace folder, with the remote envir
   await end();
 });
 
+test('what commands have is probed when it is asked for, as the user that they run as', async () => {
+  const probes: string[] = [];
+  const { world, containerId, end } = await beginWithApp({
+    workspace: { merged: { remoteUser: 'dev', remoteEnv: { A: 'remote' }, userEnvProbe: 'interactiveShell' } },
+    arrange: ({ engine }) =>
+      engine.onExec(
+        ({ argv }) => argv.at(-2)?.startsWith('environment-') === true,
+        ({ spec, stdout }) => {
+          probes.push(`${spec.user} ${spec.argv.at(-1)}`);
+          stdout(`${spec.argv.at(-2)}\nA=profile\0B=profile\0${spec.argv.at(-2)}\n`);
+          return 0;
+        },
+      ),
+  });
+  const [process] = world.subAgentLauncher.running(containerId);
+  const signal = new AbortController().signal;
+  expect(probes).toEqual([]);
+  expect(await process?.request.commandEnv?.(signal)).toEqual({ ...process?.request.env, B: 'profile' });
+  expect(process?.request.env).toMatchObject({ A: 'remote' });
+  expect(probes).toEqual(['dev i']);
+  await end();
+});
+
+test('commands keep the environment that they have when the profiles cannot be asked', async () => {
+  const { world, containerId, end } = await beginWithApp({
+    workspace: { merged: { remoteEnv: { A: 'remote' }, userEnvProbe: 'loginShell' } },
+    arrange: ({ engine }) => {
+      engine.onExec(({ argv }) => argv.at(-2)?.startsWith('environment-') === true, { exitCode: 3 });
+      engine.onExec(({ argv }) => argv.at(-1) === 'KILL', { exitCode: 0 });
+    },
+  });
+  const [process] = world.subAgentLauncher.running(containerId);
+  expect(await process?.request.commandEnv?.(new AbortController().signal)).toBeUndefined();
+  await end();
+});
+
 test('it runs as root where the provider says so', async () => {
   const { world, containerId, end } = await beginWithApp({
     workspace: { merged: { remoteUser: 'dev' } },

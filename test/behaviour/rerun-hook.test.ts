@@ -39,6 +39,40 @@ test('a hook that failed is run again, and its error goes when it succeeds', asy
   await end();
 });
 
+test('it has the environment that the profiles of its user make, and shows no secret of that', async () => {
+  const { world, api, id, end } = await beginWithApp({
+    workspace: {
+      merged: {
+        remoteUser: 'dev',
+        remoteEnv: { A: 'remote' },
+        userEnvProbe: 'loginShell',
+        hooks: { postCreateCommand: [SETUP] },
+      },
+    },
+    arrange: ({ engine }) => {
+      engine.onExec(
+        ({ argv }) => argv.at(-2)?.startsWith('environment-') === true,
+        ({ spec, stdout }) => {
+          stdout(`${spec.argv.at(-2)}\nA=x\0MY_TOKEN=canary-of-a-profile\0${spec.argv.at(-2)}\n`);
+          return 0;
+        },
+      );
+      engine.onExec(['/bin/sh', '-c', SETUP], ({ spec, stdout }) => {
+        stdout(`with ${spec.env?.join(' ')}\n`);
+        return 0;
+      });
+    },
+  });
+  const { done } = await api.rerunHook(id, 'postCreateCommand');
+  await world.clock.settle();
+  expect(await done).toMatchObject({ status: 'succeeded' });
+  const log = await textOf(api.logs(id));
+  expect(log).toMatch(/with .*A=remote/);
+  expect(log).toContain('MY_TOKEN=');
+  expect(log).not.toContain('canary');
+  await end();
+});
+
 test('the parts of a hook that is an object run at the same time', async () => {
   const gate = createGate();
   const running = new Set<string>();

@@ -14,6 +14,7 @@ import type {
 } from '../../../src/index.ts';
 import { createMemoryLogSink } from '../../../src/agentcontainers/runtime/memory-log-sink.ts';
 import { createMemoryStorage } from '../../../src/agentcontainers/runtime/memory-storage.ts';
+import { createFakeLocalListener } from '../../../src/testing/fake-local-listener.ts';
 import { createManualClock, createRandom, createScheduler } from './scheduler.ts';
 
 export const FOLDERS = ['/w/a', '/w/b', '/w/x/a'] as const;
@@ -242,6 +243,7 @@ export function createChaosWorld(seed: number) {
     newId,
     logSink: createMemoryLogSink(),
     storage: createMemoryStorage(),
+    localListener: createFakeLocalListener(),
     engine: {
       async info() {
         return { name: 'chaos', version: '0', apiVersion: '1.41', operatingSystem: 'linux', architecture: 'amd64' };
