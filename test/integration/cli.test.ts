@@ -1,6 +1,6 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { chmod, cp, mkdir, mkdtemp, readdir, readFile, realpath, rm, stat, symlink, writeFile } from 'node:fs/promises';
-import { get } from 'node:http';
+import { get, type IncomingMessage } from 'node:http';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
@@ -327,12 +327,12 @@ describe('with a daemon', () => {
   test('a command that cannot start is told on standard error alone', async () => {
     for (const [argv, code, reason] of [
       [['/no/such/program'], 127, 'no such file'],
-      [['no-such-program'], 127, 'not found'],
+      [['no-such-program'], 127, 'no such program'],
       [['/etc/passwd'], 126, 'permission denied'],
     ] as const) {
       const ended = await run(['exec', name, '--', ...argv]);
       expect([ended.code, ended.text]).toEqual([code, '']);
-      expect(ended.errors).toMatch(new RegExp(`^error: Starting .* failed: .*${reason}`));
+      expect(ended.errors).toMatch(new RegExp(`^error: Running .* failed: starting .*${reason}`));
     }
     const nobody = await run(['exec', '-u', 'no-such-user', name, '--', 'true']);
     expect([nobody.code, nobody.text]).toEqual([126, '']);
@@ -419,10 +419,10 @@ describe('with a daemon', () => {
     expect((await stat(join(base, 'state/daemon.json'))).mode & 0o777).toBe(0o600);
   });
 
-  test('standard input that does not fit is refused before anything runs', async () => {
-    const { code, errors } = await run(['exec', '-i', name, '--', 'cat'], { stdin: 'x'.repeat(1_100_000) });
+  test('standard input that does not fit into the request of --json is refused before anything runs', async () => {
+    const { code, text } = await run(['exec', '--json', '-i', name, '--', 'cat'], { stdin: 'x'.repeat(1_100_000) });
     expect(code).toBe(2);
-    expect(errors).toContain('1 MiB');
+    expect(text).toContain('1 MiB');
   });
 
   test('an edit shows as dirty, and recreate makes it clean with the sub-agent back', async () => {
@@ -563,6 +563,27 @@ describe('with a daemon', () => {
     expect(await status({ authorization: `Bearer ${token}`, host: 'evil.example' })).toBe(403);
   });
 
+  test('the link logs in under its own host name, and nowhere else', async () => {
+    const link = new URL(started.daemon.link);
+    expect(link.hostname).toMatch(/^ac-[0-9a-f]{32}\.localhost$/);
+    const { port } = new URL(started.daemon.url);
+    const page = (path: string, headers: Record<string, string>) =>
+      new Promise<IncomingMessage>((resolve, reject) => {
+        get({ host: '127.0.0.1', port, path, headers, agent: false }, (response) => {
+          response.resume();
+          resolve(response);
+        }).once('error', reject);
+      });
+    const login = `${link.pathname}${link.search}`;
+    expect((await page(login, { host: `127.0.0.1:${port}` })).statusCode).toBe(401);
+    const { statusCode, headers } = await page(login, { host: link.host });
+    expect(statusCode).toBe(303);
+    const cookie = headers['set-cookie']?.[0]?.split(';', 1)[0] ?? '';
+    const status = async (host: string) => (await page('/devcontainers', { host, cookie })).statusCode;
+    expect(await status(link.host)).toBe(200);
+    for (const host of ['127.0.0.1', 'localhost']) expect(await status(`${host}:${port}`)).toBe(401);
+  });
+
   test('metrics and debug pages answer', async () => {
     const token = (await readFile(join(base, 'state/token'), 'utf8')).trim();
     const page = async (url: string, headers = {}): Promise<string> => (await fetch(url, { headers })).text();
@@ -664,7 +685,10 @@ describe('with a daemon', () => {
       await new Promise((resolve) => long.stdout.once('data', resolve));
       const refused = await run(['recreate', called]);
       expect(refused.code).toBe(4);
-      expect(refused.errors).toMatch(/error: Devcontainer is busy\n +USED BY +WHAT +SINCE\n +exec +sh /);
+      expect(refused.errors).toMatch(/error: Devcontainer is busy\n +USED BY +WHAT +SINCE\n +sub-agent +1 command /);
+      // Which one that is.
+      expect(refused.errors).toContain(`agentcontainers ps ${called}`);
+      expect((await run(['ps', called])).text).toContain('exec sleep 300');
       expect((await run(['recreate', '--force', called])).code).toBe(0);
       await ended;
     });

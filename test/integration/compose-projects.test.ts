@@ -120,7 +120,8 @@ it('two clones of one repository that are brought up at once have a container an
     ['one', 'two'].map(async (clone) =>
       write(
         join(await engine.makeFolder(clone), name),
-        { ...CONFIG, postCreateCommand: `echo ${clone} >/data/who` },
+        // Those after it go on when it is up.
+        { ...CONFIG, onCreateCommand: `echo ${clone} >/data/who` },
         {
           '.devcontainer/compose.yml': compose('data'),
         },

@@ -99,6 +99,9 @@ async function killingDocker(stateDir: string, at: number): Promise<string> {
   return path;
 }
 
+/** Without the look at what profiles set, which changes nothing, and for which no job waits. */
+const CONFIG = { userEnvProbe: 'none' };
+
 interface Kind {
   readonly name: string;
   folder(): Promise<string>;
@@ -116,17 +119,26 @@ function kindOf(fixture: string, files: Readonly<Record<string, string>>): Kind 
   };
 }
 
+/** It is made beside the job, which may have ended by then. */
+const NO_PROBE = { userEnvProbe: 'none' };
+
 const IMAGE = kindOf('image', {
   'devcontainer.json': JSON.stringify({
+    ...CONFIG,
     image: 'agentcontainers-base:1',
     init: true,
     containerEnv: { WHEN: 'before' },
     postCreateCommand: 'true',
+    ...NO_PROBE,
   }),
 });
 const DOCKERFILE = kindOf('dockerfile', {
   Dockerfile: 'FROM agentcontainers-base:1\nARG WHEN\nRUN echo $WHEN > /when\n',
-  'devcontainer.json': JSON.stringify({ build: { dockerfile: 'Dockerfile', args: { WHEN: 'before' } }, init: true }),
+  'devcontainer.json': JSON.stringify({
+    ...CONFIG,
+    build: { dockerfile: 'Dockerfile', args: { WHEN: 'before' } },
+    init: true,
+  }),
 });
 const COMPOSE = kindOf('compose', {
   'docker-compose.yml': [
@@ -139,10 +151,12 @@ const COMPOSE = kindOf('compose', {
     '    volumes: [ "..:/workspace" ]',
   ].join('\n'),
   'devcontainer.json': JSON.stringify({
+    ...CONFIG,
     dockerComposeFile: 'docker-compose.yml',
     service: 'main',
     workspaceFolder: '/workspace',
     containerEnv: { WHEN: 'before' },
+    ...NO_PROBE,
   }),
 });
 

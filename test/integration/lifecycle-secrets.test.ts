@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { WireDevcontainer } from '../../src/http/wire-schemas.ts';
 import { engineApi } from './engine-api.ts';
+import { isResidentBuilt } from './resident-support.ts';
 import { processesIn } from './support/container-processes.ts';
 import {
   API,
@@ -180,7 +181,7 @@ it('the token of a sub-agent and what the daemon has in its environment come out
   expect(JSON.stringify(execs)).toContain('agent');
   expect(events).toMatch(/"Action":"exec[_"]/);
   expect(environments.join('\n')).toContain('PATH=');
-  expect(lines).toContain('supervise agentcontainers-sub-agent');
+  expect(lines).toContain(isResidentBuilt ? 'resident agent' : 'supervise agentcontainers-sub-agent');
   expect(lines).toMatch(/devcontainer.* up /);
   expect(files).toEqual(
     expect.arrayContaining([logFile, join(folder, 'environment-of-initialize'), join(folder, 'environment-of-hook')]),

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { collect, isResidentBuilt } from './resident-support.ts';
 import { subAgentsIn } from './support/container-processes.ts';
 import { startPrivateEngine, testEngine, type PrivateEngine, type TestEngine } from './support/engine-harness.ts';
 import { eventually, timed } from './support/eventually.ts';
@@ -35,6 +36,12 @@ afterAll(async () => {
 
 it.each(['kill', 'stop'] as const)('recovers alone when the engine was away after a %s', async (way) => {
   const [keptPid] = await subAgentsIn(engine, kept.before.containerId);
+  // With its container the resident lives on; a script ends with the exec that feeds it.
+  const outlivesIt = privateEngine.containersOutliveIt && isResidentBuilt;
+  const runtime = library.api.devcontainer(kept.before.devcontainer.id);
+  const command = { command: 'echo before; read line; echo "got $line"; exit 9', stdin: true };
+  const started = outlivesIt ? await runtime.spawn(command) : undefined;
+  const attended = outlivesIt ? await runtime.exec(command) : undefined;
   await privateEngine[way]();
   const refused = await eventually('the error', () =>
     library.api.list().then(
@@ -48,9 +55,9 @@ it.each(['kill', 'stop'] as const)('recovers alone when the engine was away afte
   await privateEngine.start();
   const restarted = performance.now();
   await eventually('the list', () => library.api.list());
-  const pid = await eventually('a new sub-agent process', async () => {
+  const pid = await eventually(outlivesIt ? 'the same sub-agent process' : 'a new sub-agent process', async () => {
     const pids = await subAgentsIn(engine, kept.before.containerId);
-    return pids.length === 1 && pids[0] !== keptPid ? pids[0] : undefined;
+    return pids.length === 1 && (pids[0] === keptPid) === outlivesIt ? pids[0] : undefined;
   });
   const seen = await library.injected(kept.folder);
   console.info(
@@ -64,6 +71,15 @@ it.each(['kill', 'stop'] as const)('recovers alone when the engine was away afte
     subAgentId: kept.before.devcontainer.subAgentId,
     dirty: false,
   });
+  if (started && attended) {
+    await runtime.writeStdin(started.id, 'it\n');
+    const { stdout } = await collect(runtime.output(started.id, { follow: true }));
+    expect(stdout.toString()).toBe('before\ngot it\n');
+    expect(await runtime.process(started.id)).toMatchObject({ exit: { code: 9, reason: 'exit' } });
+    await attended.write('it\n');
+    expect((await collect(attended.output)).stdout.toString()).toBe('before\ngot it\n');
+    expect(await attended.exited).toMatchObject({ code: 9, reason: 'exit' });
+  }
 
   if (privateEngine.containersOutliveIt) {
     const { containerId, devcontainer } = await library.injected(plain.folder);

@@ -6,8 +6,12 @@ import { subAgentsIn } from './support/container-processes.ts';
 import { API, buildDaemon, isInjected, startDaemon, type DaemonBuild, type DaemonProcess } from './support/daemon.ts';
 import { testEngine } from './support/engine-harness.ts';
 import { eventually } from './support/eventually.ts';
+import { isResidentBuilt } from './resident-support.ts';
 
 // What a daemon keeps on disk, and what it does with it.
+
+/** The file that is delivered by default. */
+const SUB_AGENT = isResidentBuilt ? /^resident-[0-9a-f]{12}$/ : /^sub-agent-[0-9a-f]{12}$/;
 
 const engine = testEngine();
 let build: DaemonBuild;
@@ -76,7 +80,7 @@ describe.each(['image', 'compose'])('a devcontainer of the fixture %s', (fixture
       RW: false,
     });
     const names = await readdir(store);
-    expect(names).toEqual([expect.stringMatching(/^sub-agent-[0-9a-f]{12}$/)]);
+    expect(names).toEqual([expect.stringMatching(SUB_AGENT)]);
     expect(await modeOf('sub-agents')).toBe(0o755);
     expect(await modeOf(`sub-agents/${names[0]}`)).toBe(0o755);
     expect(await subAgentsIn(engine, container)).toHaveLength(1);
@@ -98,5 +102,5 @@ it('is copied into a container that was made by somebody else', async () => {
   const mount = ['-v', `${folder}:/workspaces/${basename(folder)}`];
   const id = await engine.docker('run', '-d', ...flags, ...mount, 'agentcontainers-base:1', 'sleep', '600');
   await eventually('its sub-agent', async () => (await subAgentsIn(engine, id)).length === 1);
-  expect(await engine.docker('exec', id, 'sh', '-c', 'ls /.agentcontainers')).toMatch(/^sub-agent-/);
+  expect(await engine.docker('exec', id, 'sh', '-c', 'ls /.agentcontainers')).toMatch(SUB_AGENT);
 });

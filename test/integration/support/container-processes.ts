@@ -35,11 +35,11 @@ async function processOf(pid: number, containerId: string): Promise<ContainerPro
   return { pid, parent: Number(parent), args: commandLine.split('\0').join(' ').trim() };
 }
 
-/** Pids of the shipped sub-agents that run in a container. The guard, a fork of each, is part of its sub-agent. */
+const SUB_AGENT = / supervise agentcontainers-sub-agent$|(^|[/ ])resident(-[\da-f]{12})? agent$/;
+
+/** Pids of the shipped sub-agents that run in a container. The guard, a fork of each script, is part of its sub-agent. */
 export async function subAgentsIn(engine: TestEngine, container: string): Promise<number[]> {
-  const agents = (await processesIn(engine, container)).filter(({ args }) =>
-    args.endsWith(' supervise agentcontainers-sub-agent'),
-  );
+  const agents = (await processesIn(engine, container)).filter(({ args }) => SUB_AGENT.test(args));
   const pids = new Set(agents.map(({ pid }) => pid));
   return agents.filter(({ parent }) => !pids.has(parent)).map(({ pid }) => pid);
 }

@@ -1,5 +1,5 @@
 /** Longest wait for something that has to happen. Far above what it takes; reached only when it never does. ms */
-export const PATIENCE = 30_000;
+export const PATIENCE = 60_000;
 const PAUSE = 25;
 
 /** Asks again and again until the answer is neither false nor undefined; what it threw last is the reason when time is up. */
