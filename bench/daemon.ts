@@ -17,6 +17,7 @@ export interface WireContainer {
 
 export interface WireList {
   readonly devcontainers: readonly {
+    readonly id: string;
     readonly status: string;
     readonly container?: WireContainer;
     readonly agent?: { readonly status: string; readonly reason?: string };
@@ -32,6 +33,8 @@ export interface Frame {
 
 export interface RunningDaemon {
   readonly pid: number;
+  /** Where WebSockets of the router begin. */
+  readonly webSocketBase: string;
   /** Joins `/watch`; calls back for each frame until the returned function is called. */
   watch(onFrame: (frame: Frame) => void): Promise<() => void>;
   stop(): Promise<void>;
@@ -47,6 +50,7 @@ export async function startDaemon(
   const state = await mkdtemp(join(tmpdir(), 'ac-bench-state-'));
   const removeState = cleanup.add('the state directory', () => rm(state, { recursive: true, force: true }));
   const socket = join(state, 'daemon.sock');
+  const webSocketBase = `ws+unix://${socket}:/api/v0/containers`;
   const log = join(state, 'log');
   const child = spawn(
     process.execPath,
@@ -76,9 +80,10 @@ export async function startDaemon(
   if (child.pid === undefined) throw new Error('The daemon has no process id.');
   return {
     pid: child.pid,
+    webSocketBase,
     stop,
     async watch(onFrame) {
-      const client = new WebSocket(`ws+unix://${socket}:/api/v0/containers/watch`);
+      const client = new WebSocket(`${webSocketBase}/watch`);
       client.on('message', (bytes: Buffer) => {
         const at = Date.now();
         onFrame({ at, list: JSON.parse(bytes.toString()) as WireList });

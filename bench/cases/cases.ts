@@ -1,10 +1,12 @@
 import type { BenchContext } from '../context.ts';
 import type { Row } from '../row.ts';
+import { commands } from './commands.ts';
 import { dirtyLatency } from './dirty.ts';
 import { idle } from './idle.ts';
 import { injection } from './injection.ts';
 import { knownEntries } from './known-entries.ts';
 import { listHundred, listThousand } from './listing.ts';
+import { residents } from './residents.ts';
 import { watchLatency } from './watch.ts';
 import { zeroCopy } from './zero-copy.ts';
 
@@ -14,6 +16,8 @@ export const CASES: Readonly<Record<string, (context: BenchContext) => Promise<R
   'zero-copy': zeroCopy,
   'known-entries': knownEntries,
   dirty: dirtyLatency,
+  commands,
+  residents,
   'list-100': listHundred,
   watch: watchLatency,
   idle,
