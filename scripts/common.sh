@@ -70,11 +70,39 @@ remove_claimed() {
   say "$folder stays, since other things are in it: $(ls -A "$folder" | head -n 5 | tr '\n' ' ')"
 }
 
+# install_packages <package…>: those that this Debian has; says first what it is about to do.
+install_packages() {
+  local log
+  log=$(mktemp)
+  say "Installing Debian packages with apt-get: $*"
+  if ! {
+    apt-get update -qq && apt-get install -y -qq --no-install-recommends -o Dpkg::Use-Pty=0 "$@"
+  } </dev/null >"$log" 2>&1; then
+    tail -n 15 "$log" >&2
+    die "Installing the Debian packages $* failed; the reason stands above, everything in $log" \
+      'Check that apt-get update and apt-get install work, then run this again.'
+  fi
+  rm -f "$log"
+}
+
 require_node() {
   has node || die 'Setting up failed: Node.js is not installed.' 'Install Node.js 20.19 or newer, then run this again.'
   has npm || die 'Setting up failed: npm is not installed.' 'Install npm (it comes with Node.js), then run this again.'
   node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)' ||
     die "Setting up failed: Node.js $(node --version) is too old." 'Install Node.js 20.19 or newer, then run this again.'
+}
+
+# has_go: true with a toolchain that builds the resident, which is on PATH from then on. go_missing says what is wrong else.
+readonly oldest_go=1.24
+has_go() {
+  local version
+  # Where Go installs itself.
+  if ! has go && [ -x /usr/local/go/bin/go ]; then PATH=$PATH:/usr/local/go/bin; fi
+  go_missing='there is no Go toolchain'
+  has go || return 1
+  version=$(cd / && GOTOOLCHAIN=local go env GOVERSION)
+  go_missing="the Go toolchain is too old (${version#go})"
+  [ "$(printf '%s\n' "go$oldest_go" "$version" | sort -V | head -n 1)" = "go$oldest_go" ]
 }
 
 # Installs what package-lock.json asks for, unless exactly that was installed before.

@@ -84,21 +84,6 @@ find_engine() {
 
 # ------------------------------------------------------------------------------------------- installing
 
-# install_packages <package…>: those that this Debian has; says first what it is about to do.
-install_packages() {
-  local log
-  log=$(mktemp)
-  say "Installing Debian packages with apt-get: $*"
-  if ! {
-    apt-get update -qq && apt-get install -y -qq --no-install-recommends -o Dpkg::Use-Pty=0 "$@"
-  } </dev/null >"$log" 2>&1; then
-    tail -n 15 "$log" >&2
-    die "Installing the Debian packages $* failed; the reason stands above, everything in $log" \
-      'Check that apt-get update and apt-get install work, then run this again.'
-  fi
-  rm -f "$log"
-}
-
 has_compose() { has docker-compose || { has docker && docker compose version >/dev/null 2>&1; }; }
 static_busybox() {
   local at
@@ -250,6 +235,17 @@ stop_leftovers() {
   rm -f "$engine_dir/exec/containerd/containerd.pid"
 }
 
+# The firewall rules that name that bridge; they are its engine's.
+remove_rules() {
+  local table rule
+  has iptables || return 0
+  for table in filter nat; do
+    iptables -w -t "$table" -S 2>/dev/null | grep -wF -- "$1" | grep '^-A ' | while read -ra rule; do
+      iptables -w -t "$table" -D "${rule[@]:1}" 2>/dev/null || true
+    done || true
+  done
+}
+
 # Bridges and the host's ends of containers that a killed engine did not take with it.
 remove_links() {
   local name at
@@ -261,6 +257,7 @@ remove_links() {
       [ ! -e "$at" ] || network link delete "${at##*/}" 2>/dev/null || true
     done
     network link delete "$name" 2>/dev/null || true
+    remove_rules "$name"
   done || true
 }
 

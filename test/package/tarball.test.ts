@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
+import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { completeInShell, tellMissing } from '../support/complete-in-shell.ts';
 import { packPackage, REPOSITORY, type PackedPackage } from './support/packed-package.ts';
 import { run } from './support/run.ts';
 
@@ -43,8 +45,23 @@ describe('the tarball', () => {
     expect(modes.map((file) => file.mode & 0o111)).toEqual([0o111, 0o111]);
   });
 
-  it('stays small', () => {
-    expect(packed.unpackedSize).toBeLessThan(2_000_000);
+  it('stays small, but for the resident', () => {
+    const { files } = packed;
+    const others = files.filter(({ path }) => !path.startsWith('assets/resident/linux-'));
+    expect(others.reduce((sum, { size }) => sum + size, 0)).toBeLessThan(2_500_000);
+  });
+
+  it('has the resident for both platforms, with its sums', async () => {
+    const names = packed.files.map(({ path }) => path).filter((path) => path.startsWith('assets/resident/'));
+    expect(names.sort()).toEqual([
+      'assets/resident/SHA256SUMS',
+      'assets/resident/linux-amd64/resident',
+      'assets/resident/linux-arm64/resident',
+    ]);
+    await run('sha256sum', ['--check', '--strict', 'SHA256SUMS'], join(packed.folder, 'assets/resident'));
+    for (const { path, mode } of packed.files.filter(({ path }) => path.endsWith('/resident'))) {
+      expect([path, mode & 0o111]).toEqual([path, 0o111]);
+    }
   });
 });
 
@@ -75,5 +92,21 @@ describe('the unpacked package', () => {
     const main = join(packed.folder, 'dist/daemon/main.js');
     expect(await run(process.execPath, [main, 'version'], packed.consumer)).toContain(version);
     expect(readFileSync(main, 'utf8').split('\n', 1)[0]).toBe('#!/usr/bin/env node');
+  });
+
+  it.for(['bash', 'zsh', 'fish'] as const)('completes its commands in %s', async (shell, { skip }) => {
+    const main = join(packed.folder, 'dist/daemon/main.js');
+    const script = await run(process.execPath, [main, 'completion', shell], packed.consumer);
+    const program = `#!/bin/sh\nexec '${process.execPath}' '${main}' "$@"\n`;
+    for (const [typed, expected] of [
+      ['ex', ['exec']],
+      ['exec --t', ['--timeout', '--tty']],
+      ['completion ', ['bash', 'fish', 'zsh']],
+    ] as const) {
+      const folder = await mkdtemp(join(packed.consumer, 'shell-'));
+      const seen = await completeInShell({ shell, script, program, folder, line: `agentcontainers ${typed}` });
+      if (!seen) return skip(tellMissing(shell));
+      expect(seen.offered.toSorted()).toEqual(expected);
+    }
   });
 });

@@ -21,7 +21,16 @@ export async function packPackage(): Promise<PackedPackage> {
   const work = await mkdtemp(join(tmpdir(), 'agentcontainers-pack-'));
   const copy = join(work, 'copy');
   await mkdir(copy);
-  const wanted = ['package.json', 'tsconfig.json', 'tsconfig.build.json', 'src', 'assets', 'test'];
+  const wanted = [
+    'package.json',
+    'tsconfig.json',
+    'tsconfig.build.json',
+    'src',
+    'assets',
+    'test',
+    'scripts',
+    'resident',
+  ];
   for (const name of [...wanted, 'README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'LICENSE', '.npmrc', 'docs']) {
     if (existsSync(join(REPOSITORY, name))) await cp(join(REPOSITORY, name), join(copy, name), { recursive: true });
   }
