@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { LaunchRequest, SubAgentBinary, SubAgentProcess } from '../agentcontainers/ports.ts';
 import { AgentContainersError } from '../errors.ts';
 import { silentLogger } from '../logger.ts';
@@ -654,6 +654,6 @@ describe('launch', () => {
 
 /** Lets the program run until it holds; bounded. */
 async function settled(check: () => boolean): Promise<void> {
-  for (let turn = 0; turn < 10_000 && !check(); turn++) await new Promise((resolve) => setImmediate(resolve));
-  expect(check()).toBe(true);
+  // Files are read for it, on a machine that may be busy.
+  await vi.waitFor(() => expect(check()).toBe(true), { timeout: 30_000, interval: 1 });
 }

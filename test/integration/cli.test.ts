@@ -252,7 +252,7 @@ describe('without a daemon', () => {
     silent.close();
     expect(code).toBe(0);
     expect(ms).toBeLessThan(5_000);
-    expect(await readdir(stateDir)).toEqual(['logs']);
+    expect((await readdir(stateDir)).toSorted()).toEqual(['logs', 'sub-agents']);
   });
 
   test('doctor finds the engine', async () => {

@@ -42,6 +42,10 @@ afterEach(async () => {
 /** Stays for a minute at most, should nobody end it. */
 const PROGRAM = `
 (await import("node:fs")).appendFileSync(process.env.CALLS, ['agentcontainers', ...process.argv.slice(2)].join(' ') + '\\n');
+if (process.argv[2] === 'list' && process.argv[3] === '--json') {
+  const named = (name, workspace_folder) => ({ name, workspace_folder });
+  console.log(JSON.stringify({ devcontainers: [named('hello', '/other'), named('hello-2', process.env.EXAMPLE)] }));
+}
 if (process.argv[2] === 'serve') {
   console.log(JSON.stringify({ daemon: { pid: process.pid, link: '${LINK}' } }));
   setTimeout(() => {}, 60_000);
@@ -67,6 +71,7 @@ function demo(...args: string[]): Promise<Ended> {
     XDG_STATE_HOME: join(base, 'state-home'),
     DOCKER_HOST: `unix://${join(base, 'e.sock')}`,
     CALLS: join(base, 'calls'),
+    EXAMPLE: join(clone, 'examples/hello'),
   };
   return new Promise((resolve) => {
     execFile(join(clone, 'scripts/demo'), args, { env, cwd: base, timeout: 90_000 }, (error, printed, said) => {
@@ -87,7 +92,8 @@ it('demo goes from a clone to a list and a link, and --down undoes it', { timeou
   const { code, printed, said } = await demo();
   expect([code, said]).toEqual([0, expect.stringContaining('5/5')]);
   expect(printed).toContain(`In a browser (valid once): ${LINK}`);
-  expect(printed).toContain('agentcontainers exec hello -- id');
+  // By the name that it got.
+  expect(printed).toContain('agentcontainers exec hello-2 -- id');
 
   const example = join(clone, 'examples/hello');
   const calls = (await readFile(join(base, 'calls'), 'utf8')).trim().split('\n');
@@ -104,6 +110,7 @@ it('demo goes from a clone to a list and a link, and --down undoes it', { timeou
     `agentcontainers serve ${example} --docker-host unix://${join(base, 'e.sock')} --json`,
     `agentcontainers up ${example}`,
     'agentcontainers list',
+    'agentcontainers list --json',
   ]);
   // The image that is made is the one that the example asks for.
   const { image } = parse(await readFile(join(example, '.devcontainer/devcontainer.json'), 'utf8')) as {
