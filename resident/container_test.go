@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -51,11 +52,22 @@ func container(t *testing.T, arguments ...string) (id string) {
 
 func within(t *testing.T, id string, user string) *daemon {
 	t.Helper()
-	command := docker(t, "exec", "-i", "-u", user, id, "/resident", "connect")
-	line, connection := speak(t, command, map[string]any{
-		"token": token, "start": true, "workspace": "/", "env": map[string]string{"PATH": "/bin:/usr/bin:/sbin"},
-	})
-	return admitted(t, line, connection, command)
+	connect := func() ([]byte, *stdio, *exec.Cmd) {
+		command := docker(t, "exec", "-i", "-u", user, id, "/resident", "connect")
+		line, connection := speak(t, command, map[string]any{
+			"token": token, "start": true, "workspace": "/", "env": map[string]string{"PATH": "/bin:/usr/bin:/sbin"},
+		})
+		return line, connection, command
+	}
+	line, connection, command := connect()
+	d := admitted(t, line, connection, command)
+	// What an engine does to a connection is not what is asked here.
+	d.redial = func() net.Conn {
+		_, again, _ := connect()
+		t.Logf("the connection of %s has broken off: there is another one", user)
+		return again
+	}
+	return d
 }
 
 func TestInAContainerAsAnyUser(t *testing.T) {

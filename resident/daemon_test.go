@@ -27,6 +27,8 @@ const token = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 
 // daemon is one connection through a `resident connect`.
 type daemon struct {
+	// redial makes another connection when one breaks off, as whoever uses an agent does; nil where none is to break off.
+	redial  func() net.Conn
 	t       testing.TB
 	answer  greeting.Answer
 	client  *http.Client
@@ -119,6 +121,9 @@ func admitted(t testing.TB, line []byte, connection *stdio, command *exec.Cmd) *
 	d.client = &http.Client{Timeout: 2 * patience, Transport: &http.Transport{
 		Protocols: protocols, HTTP2: &http.HTTP2Config{MaxReceiveBufferPerStream: 1 << 20},
 		DialContext: func(context.Context, string, string) (net.Conn, error) {
+			if dialled && d.redial != nil {
+				return d.redial(), nil
+			}
 			if dialled {
 				return nil, fmt.Errorf("the connection is gone")
 			}
