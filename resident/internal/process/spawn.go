@@ -180,6 +180,8 @@ func (t *Table) forkOnce(p *Process, program string, argv []string, attributes *
 		t.strays = map[int]syscall.WaitStatus{}
 	}
 	t.mu.Unlock()
+	// Of one that has ended before it is looked at: no earlier, else it would count as there since ever.
+	p.start = ticks()
 	var pid int
 	t.stamps.fork(p.number, func() { pid, err = syscall.ForkExec(program, argv, attributes) })
 	t.mu.Lock()
