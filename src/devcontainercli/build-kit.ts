@@ -1,7 +1,7 @@
 import type { Clock } from '../clock/clock.ts';
+import { askClient } from './ask-client.ts';
 import type { EngineExecutables } from './cli-arguments.ts';
 import { throwIfAborted } from './cli-errors.ts';
-import { runProcessGroup } from './process-group.ts';
 
 /** As much of an answer as a version takes. */
 const MAX_ANSWER = 4_096;
@@ -20,7 +20,6 @@ export interface BuildKitProbe {
 /** Asks the engine's client, until it once has answered yes. */
 export function createBuildKitProbe(executables: EngineExecutables, clock: Clock): BuildKitProbe {
   const known = new Set<string>();
-  const docker = executables.dockerPath ?? 'docker';
 
   async function hasVersion(
     args: readonly string[],
@@ -32,17 +31,10 @@ export function createBuildKitProbe(executables: EngineExecutables, clock: Clock
     if (known.has(what)) return true;
     throwIfAborted(signal);
     let answer = '';
-    const exit = await runProcessGroup({
-      file: docker,
-      args,
-      env,
-      onStdout: (chunk) => void (answer = (answer + chunk).slice(0, MAX_ANSWER)),
-      onStderr: () => {},
-      clock,
-      signal,
-    }).catch(() => undefined);
+    const onStdout = (chunk: string): void => void (answer = (answer + chunk).slice(0, MAX_ANSWER));
+    const answered = await askClient({ executables, clock }, { args, env, signal, onStdout });
     throwIfAborted(signal);
-    if (exit?.exitCode !== 0 || !isAtLeast(answer, least)) return false;
+    if (!answered || !isAtLeast(answer, least)) return false;
     known.add(what);
     return true;
   }

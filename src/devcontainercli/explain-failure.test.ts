@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 
+import type { ContainerEnd } from './container-end.ts';
 import { explainFailure } from './explain-failure.ts';
 import { createRedact } from './redaction.ts';
 import type { LastStep } from './run-tracker.ts';
@@ -11,6 +12,12 @@ const step = (changes: Partial<LastStep>): LastStep => ({
   outputTail: '',
   clue: undefined,
   noise: '',
+  ...changes,
+});
+const ended = (changes: Partial<ContainerEnd>): ContainerEnd => ({
+  exitCode: 7,
+  outOfMemory: false,
+  output: 'why',
   ...changes,
 });
 const redact = createRedact({ REGISTRY_TOKEN: 's3cret-value' });
@@ -85,6 +92,30 @@ it.each([
     'Running the postStartCommand failed: it exited with code 1. The container is there all the same. Correct the postStartCommand and recreate.',
   ],
   [
+    'a container that ended while it was set up, of which the CLI says nothing',
+    { message: 'An error occurred setting up the container.', description: '', containerId: id, end: ended({}) },
+    step({ phase: 'create', noise: 'Shell server terminated (code: 137, signal: null)' }),
+    'Creating the container failed: its command ended at once, with exit code 7. Read its output, correct its command, or leave `overrideCommand` at its default, and try again.',
+  ],
+  [
+    'a container for which the engine gave the reason',
+    { message: 'An error occurred setting up the container.', description: '', containerId: id, end: ended({}) },
+    step({ phase: 'create', outputTail: 'exec /bin/sh: exec format error' }),
+    'Creating the container failed: the image is for another platform than this machine. Choose an image for this platform, or install emulation for that of the image, and try again.',
+  ],
+  [
+    'a hook under which the container ended',
+    { message: 'Command failed: x', description: '', containerId: id, end: ended({ outOfMemory: true }) },
+    step({ phase: 'postCreateCommand', exitCode: 137 }),
+    "Running the postCreateCommand failed: the container's own command ended meanwhile: it was killed for want of memory. Read its output, correct its command, or leave `overrideCommand` at its default, and try again.",
+  ],
+  [
+    'a hook that failed by itself, before the container ended',
+    { message: 'Command failed: x', description: '', containerId: id, end: ended({}) },
+    step({ phase: 'postCreateCommand', exitCode: 2 }),
+    'Running the postCreateCommand failed: it exited with code 2. The container is there all the same. Correct the postCreateCommand and recreate.',
+  ],
+  [
     'nothing at all',
     { message: '', description: '' },
     step({ phase: 'create' }),
@@ -117,4 +148,13 @@ it('keeps the container id, exit code and phase as fields', () => {
     redact,
   );
   expect(failure).toMatchObject({ containerId: id, exitCode: 1, phase: 'postCreateCommand', command: 'x' });
+});
+
+it('shows what the container wrote last when that is why it failed', () => {
+  const result = { message: 'An error occurred setting up the container.', description: '', containerId: id };
+  const create = step({ phase: 'create', outputTail: 'the client' });
+  expect(explainFailure({ ...result, end: ended({}) }, create, redact).outputTail).toBe('why');
+  expect(explainFailure({ ...result, end: ended({ output: '' }) }, create, redact).outputTail).toBe('the client');
+  const hook = step({ phase: 'postCreateCommand', outputTail: 'the hook' });
+  expect(explainFailure({ ...result, end: ended({}) }, hook, redact).outputTail).toBe('the hook');
 });

@@ -1,12 +1,16 @@
 import type { CliFailure } from '../agentcontainers/ports.ts';
 import { firstSentence, isStackFrame, plainText, shorten } from '../text/plain-text.ts';
+import type { ContainerEnd } from './container-end.ts';
 import { causeIn, machineCauseIn, type Cause } from './failure-causes.ts';
+import { ENDED_AT_ONCE } from './failure-rules.ts';
 import type { Redact } from './redaction.ts';
 import type { LastStep } from './run-tracker.ts';
 import { isHook } from './wait-for.ts';
 
 const MAX_REASON = 300;
 const MAX_COMMAND = 2_000;
+/** The exit code of what was killed, by whatever. */
+const KILLED = 137;
 const COMMAND_FAILED = /^Command failed: /;
 /** What the CLI says when it has nothing to say. */
 const NOTHING_SAID = /^An error occurred (?:setting up|building) the container\.?$/;
@@ -15,6 +19,11 @@ const NOTHING_SAID = /^An error occurred (?:setting up|building) the container\.
 export function failedCommandOf(result: { readonly message: string }): string | undefined {
   const said = firstSentence(result.message);
   return COMMAND_FAILED.test(said) ? said.replace(COMMAND_FAILED, '') : undefined;
+}
+
+/** Whether this can have gone wrong since the container ended. A hook that failed by itself has an exit code of its own. */
+export function mayBeForItsEnd({ phase, exitCode }: Pick<LastStep, 'phase' | 'exitCode'>): boolean {
+  return !isHook(phase) || (exitCode ?? KILLED) === KILLED;
 }
 
 /**
@@ -28,6 +37,8 @@ export function explainFailure(
     readonly message: string;
     readonly description: string;
     readonly containerId?: string | undefined;
+    /** Set when the container that there is has ended meanwhile. */
+    readonly end?: ContainerEnd | undefined;
   },
   step: LastStep,
   redact: Redact,
@@ -37,7 +48,7 @@ export function explainFailure(
   const phase = phaseOf(step, defaultPhase);
   const command = isHook(phase) ? (failedCommand ?? step.command) : (step.command ?? failedCommand);
   const said = firstSentence(result.message) || firstSentence(result.description) || 'no reason was given';
-  const { reason, next } = causeOf(phase, step, said, failedCommand, result.containerId);
+  const { reason, next } = causeOf(phase, step, said, failedCommand, result);
   const message = `${doing(phase, step)} failed: ${shorten(oneLine(reason), MAX_REASON)}. ${next}.`;
   return {
     outcome: 'error',
@@ -46,7 +57,7 @@ export function explainFailure(
     phase,
     ...(command === undefined ? {} : { command: redact(shorten(plainText(command), MAX_COMMAND)) }),
     ...(step.exitCode === undefined ? {} : { exitCode: step.exitCode }),
-    outputTail: redact(withoutCliTraces(step.outputTail)),
+    outputTail: redact(withoutCliTraces(isHook(phase) ? step.outputTail : result.end?.output || step.outputTail)),
   };
 }
 
@@ -69,12 +80,13 @@ function causeOf(
   step: LastStep,
   said: string,
   failedCommand: string | undefined,
-  containerId: string | undefined,
+  { containerId, end }: { readonly containerId?: string | undefined; readonly end?: ContainerEnd | undefined },
 ): Cause {
-  if (isHook(phase)) return causeOfHook(phase, step, said, failedCommand, containerId);
+  if (isHook(phase)) return causeOfHook(phase, step, said, failedCommand, containerId, end);
   const known =
     causeIn(step.outputTail) ??
     causeIn(said) ??
+    (end === undefined ? undefined : causeOfEnd(end, 'its command ended at once')) ??
     // What the CLI asked on the way, and what it did not mean for people, only when nothing better is known.
     (failedCommand !== undefined || NOTHING_SAID.test(said) ? causeIn(`${step.clue ?? ''}\n${step.noise}`) : undefined);
   if (known !== undefined) return known;
@@ -98,10 +110,12 @@ function causeOfHook(
   said: string,
   failedCommand: string | undefined,
   containerId: string | undefined,
+  end: ContainerEnd | undefined,
 ): Cause {
   // Not by what it wrote: a hook may speak of engines of its own.
   const machine = machineCauseIn(`${step.clue ?? ''}\n${step.noise}`);
   if (machine !== undefined) return machine;
+  if (end !== undefined && mayBeForItsEnd(step)) return causeOfEnd(end, "the container's own command ended meanwhile");
   const lastLine = lastLineOf(step.outputTail);
   const missing = /^spawn (\S+) ENOENT$/.exec(said)?.[1];
   let reason = said;
@@ -116,10 +130,18 @@ function causeOfHook(
   return { reason, next };
 }
 
+/** The container has ended, and everything in it was killed. */
+function causeOfEnd({ exitCode, outOfMemory }: ContainerEnd, what: string): Cause {
+  return {
+    reason: outOfMemory ? `${what}: it was killed for want of memory` : `${what}, with exit code ${exitCode}`,
+    next: ENDED_AT_ONCE.next,
+  };
+}
+
 /** As shells count: 126 and 127 are their own, and what lies above 128 names a signal. */
 function exitReason(code: number): string {
   if (code === 126 || code === 127) return `its command was not found or cannot be run (exit code ${code})`;
-  if (code === 137) return 'it was killed, by hand or for want of memory (exit code 137)';
+  if (code === KILLED) return 'it was killed, by hand or for want of memory (exit code 137)';
   if (code > 128 && code < 160) return `it was ended by the signal ${code - 128} (exit code ${code})`;
   return `it exited with code ${code}`;
 }

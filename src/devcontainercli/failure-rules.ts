@@ -32,6 +32,13 @@ export const ENGINE_CUT_OFF: FailureRule = {
   isLastWord: true,
 };
 
+export const ENDED_AT_ONCE: FailureRule = {
+  pattern:
+    /Container [0-9a-f]{12,64} is not running|container is not running|Container is restarting|can only create exec sessions on running containers/,
+  reason: () => 'its command ended at once',
+  next: 'Read its output, correct its command, or leave `overrideCommand` at its default, and try again',
+};
+
 export const FULL: FailureRule = {
   pattern: /no space left on device|ENOSPC|disk quota exceeded/i,
   reason: () => 'there is no space left on the disk',
@@ -223,12 +230,7 @@ export const FAILURE_RULES: readonly FailureRule[] = [
     reason: ([, podman, network]) => `there is no network ${podman ?? network}`,
     next: 'Create it, or correct the runArgs, and try again',
   },
-  {
-    pattern:
-      /Container [0-9a-f]{12,64} is not running|container is not running|Container is restarting|can only create exec sessions on running containers/,
-    reason: () => 'its command ended at once',
-    next: 'Read its output, correct its command, or leave `overrideCommand` at its default, and try again',
-  },
+  ENDED_AT_ONCE,
   // The docker client keeps to itself what Podman answers when it is asked for a connection.
   {
     pattern: /unable to upgrade to tcp, received 409/,

@@ -7,8 +7,9 @@ import { upArguments } from './cli-arguments.ts';
 import { orCancelled, refused, refusedFor, throwIfAborted, unusableConfiguration } from './cli-errors.ts';
 import type { CliEnvironment, CliParts } from './cli-parts.ts';
 import { composeAddition, composeFilesOf, composeVersionOf } from './compose-addition.ts';
+import { containerEnd } from './container-end.ts';
 import { configToUse } from './config-to-use.ts';
-import { explainFailure, failedCommandOf } from './explain-failure.ts';
+import { explainFailure, failedCommandOf, mayBeForItsEnd } from './explain-failure.ts';
 import { gitRootOf } from './git-root.ts';
 import { lockfileUse } from './lockfile.ts';
 import { isComposeConfig, overrideConfig, runArgsFor, unfitConfig } from './override-config.ts';
@@ -71,8 +72,15 @@ export async function runUp(parts: CliParts, request: UpRequest, onReady: () => 
     const result = parseUpResult(run.resultLine);
     if (result === undefined || (result.outcome === 'success') !== (run.exit.exitCode === 0))
       throw run.unexpectedEnd(result);
-    if (result.outcome === 'error')
-      return explainFailure(result, run.lastStep(failedCommandOf(result)), environment.redact);
+    if (result.outcome === 'error') {
+      const step = run.lastStep(failedCommandOf(result));
+      const end =
+        result.containerId !== undefined && mayBeForItsEnd(step)
+          ? await containerEnd(parts, result.containerId, environment.env, signal)
+          : undefined;
+      throwIfAborted(signal);
+      return explainFailure({ ...result, end }, step, environment.redact);
+    }
     const { outcome, containerId, remoteUser, remoteWorkspaceFolder } = result;
     return { outcome, containerId, remoteUser, remoteWorkspaceFolder };
   } catch (error) {

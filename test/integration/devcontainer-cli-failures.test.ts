@@ -139,9 +139,15 @@ const STAGED: Readonly<Record<string, Staged>> = {
   'a command that ends at once': {
     config: () => ({ ...built, overrideCommand: false }),
     files: dockerfile(`ENTRYPOINT ["/bin/sh", "-c", "${fails}"]`),
-    // What it said comes along, but for when the client is ended before it has it.
-    message: /^Creating the container failed: its command ended at once/,
+    message: /^Creating the container failed: its command ended at once, with exit code 7\. Read its output/,
     expected: { phase: 'create' },
+    output: why,
+  },
+  'a command that ends under a hook': {
+    config: () => ({ ...built, overrideCommand: false, onCreateCommand: 'sleep 60' }),
+    files: dockerfile('ENTRYPOINT ["/bin/sh", "-c", "sleep 2; exit 7"]'),
+    message: /^Running the onCreateCommand failed: the container's own command ended meanwhile, with exit code 7\./,
+    expected: { phase: 'onCreateCommand' },
   },
   'a feature that is not there': {
     config: () => ({ image: BASE_IMAGE, features: { './nope': {} } }),
