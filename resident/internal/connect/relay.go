@@ -8,15 +8,11 @@ import (
 
 	"agentcontainers/resident/internal/guard"
 	"agentcontainers/resident/internal/handover"
+	"agentcontainers/resident/internal/pipes"
 )
 
 // relayBytes is what of one direction is carried at once, and held at most.
 const relayBytes = 256 << 10
-
-// pipeBytes is asked for as the size of the pipe that the engine reads: with less each stage of the way waits for the others.
-const pipeBytes = 1 << 20
-
-const setPipeSize = 1031 // F_SETPIPE_SZ
 
 // relay copies until the agent has closed the connection, or nobody takes what it says. The end of our input is passed on.
 func relay(input *bufio.Reader, f *found) {
@@ -24,8 +20,7 @@ func relay(input *bufio.Reader, f *found) {
 		_, _ = io.CopyBuffer(onlyWriter{f.connection}, onlyReader{input}, make([]byte, relayBytes))
 		_ = f.connection.CloseWrite()
 	})
-	// Refused, it stays as it is.
-	_, _, _ = syscall.Syscall(syscall.SYS_FCNTL, os.Stdout.Fd(), setPipeSize, pipeBytes)
+	_ = pipes.Resize(os.Stdout.Fd(), pipes.Large)
 	_, _ = io.CopyBuffer(onlyWriter{os.Stdout}, onlyReader{f.from}, make([]byte, relayBytes))
 	f.connection.Close()
 }

@@ -8,17 +8,11 @@ import (
 	"time"
 
 	"agentcontainers/resident/internal/guard"
+	"agentcontainers/resident/internal/pipes"
 )
 
-const (
-	// bulkBytes is what only large output writes at once. For that the pipe to the engine is made large: with less each stage
-	// of the way waits for the others. All pipes of a user share what the kernel gives them, so it is given back.
-	bulkBytes = 64 << 10
-	largePipe = 1 << 20
-	smallPipe = 64 << 10
-
-	setPipeSize = 1031 // F_SETPIPE_SZ
-)
+// bulkBytes is what only large output writes at once. For that the pipe to the engine is made large, for as long.
+const bulkBytes = 64 << 10
 
 // largePipeTime is how long nothing large is written until the pipe is made small again.
 var largePipeTime = 5 * time.Second
@@ -104,7 +98,7 @@ func (c *connection) enlarge() {
 	c.bulk = true
 	if !c.shrinking {
 		c.shrinking = true
-		c.resize(largePipe)
+		c.resize(pipes.Large)
 		c.shrinkLater()
 	}
 }
@@ -116,7 +110,7 @@ func (c *connection) shrinkLater() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		// There may be more in it than a small one holds: it has to be read before.
-		if c.bulk || c.resize(smallPipe) == syscall.EBUSY {
+		if c.bulk || c.resize(pipes.Small) == syscall.EBUSY {
 			c.shrinkLater()
 			return
 		}
@@ -127,9 +121,7 @@ func (c *connection) shrinkLater() {
 // resize may be refused; the pipe stays as it is then. 0 also when the pipe is closed.
 func (c *connection) resize(bytes int) (refused syscall.Errno) {
 	if raw, err := c.output.SyscallConn(); err == nil {
-		_ = raw.Control(func(fd uintptr) {
-			_, _, refused = syscall.Syscall(syscall.SYS_FCNTL, fd, setPipeSize, uintptr(bytes))
-		})
+		_ = raw.Control(func(fd uintptr) { refused = pipes.Resize(fd, bytes) })
 	}
 	return refused
 }

@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"agentcontainers/resident/internal/pipes"
 )
 
 const patience = 30 * time.Second
@@ -171,18 +173,18 @@ func TestThePipeIsLargeOnlyWhileMuchIsWritten(t *testing.T) {
 	}
 	_, err := taken.Write([]byte("little"))
 	must(t, err)
-	if got := size(); got != smallPipe {
+	if got := size(); got != pipes.Small {
 		t.Errorf("%d at first", got)
 	}
 	large := bytes.Repeat([]byte("x"), 2*bulkBytes)
 	_, err = taken.Write(large)
 	must(t, err)
-	if got := size(); got != largePipe {
+	if got := size(); got != pipes.Large {
 		t.Skipf("the kernel gives a pipe %d bytes", got)
 	}
 	_, err = io.ReadFull(w.engineOut, make([]byte, len("little")+len(large)))
 	must(t, err)
-	for deadline := time.Now().Add(patience); size() != smallPipe; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); size() != pipes.Small; time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%d in the end", size())
 		}
@@ -200,16 +202,16 @@ func TestAPipeThatIsFullIsMadeSmallWhenItHasBeenRead(t *testing.T) {
 		bytes, _, _ := syscall.Syscall(syscall.SYS_FCNTL, w.engineOut.Fd(), 1032, 0) // F_GETPIPE_SZ
 		return bytes
 	}
-	content := bytes.Repeat([]byte("x"), 4*smallPipe)
+	content := bytes.Repeat([]byte("x"), 4*pipes.Small)
 	_, err := taken.Write(content)
 	must(t, err)
-	if got := size(); got != largePipe {
+	if got := size(); got != pipes.Large {
 		t.Skipf("the kernel gives a pipe %d bytes", got)
 	}
 	time.Sleep(5 * largePipeTime)
 	_, err = io.ReadFull(w.engineOut, content)
 	must(t, err)
-	for deadline := time.Now().Add(patience); size() != smallPipe; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); size() != pipes.Small; time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%d in the end", size())
 		}

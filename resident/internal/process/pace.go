@@ -4,20 +4,17 @@ import (
 	"os"
 	"syscall"
 	"time"
+
+	"agentcontainers/resident/internal/pipes"
 )
 
 const (
 	// Of a stream that writes more than fastBytes in paceTime the bytes are collected.
 	paceTime  = 20 * time.Millisecond
 	fastBytes = 256 << 10
-	// collectTime is waited then, whenever there is nothing more. In it hardly a program fills a pipe of collectBytes, which
-	// would make it wait.
-	collectTime  = 2 * time.Millisecond
-	collectBytes = 1 << 20
-	// calmBytes is what a pipe has by itself. All pipes of a user share what the kernel gives them, so the rest is given back.
-	calmBytes = 64 << 10
-
-	setPipeSize = 1031 // F_SETPIPE_SZ
+	// collectTime is waited then, whenever there is nothing more. In it hardly a program fills a large pipe, which would make
+	// it wait.
+	collectTime = 2 * time.Millisecond
 )
 
 // pace knows whether a stream is a fast one. What comes slower is read at once, always.
@@ -60,14 +57,17 @@ func (s *stream) collect(wanted bool) {
 	}
 	copied := -1
 	_ = raw.Control(func(fd uintptr) {
-		if wanted && fcntl(fd, setPipeSize, collectBytes) < 0 {
+		size := pipes.Small
+		if wanted {
+			size = pipes.Large
+		}
+		// A fast one has to be large. Of one that is not, what is more than it needs may stay.
+		if pipes.Resize(fd, size) != 0 && wanted {
 			return
 		}
-		if !wanted {
-			// Refused while there is more in it than that.
-			_ = fcntl(fd, setPipeSize, calmBytes)
+		if number, _, refused := syscall.Syscall(syscall.SYS_FCNTL, fd, syscall.F_DUPFD_CLOEXEC, 0); refused == 0 {
+			copied = int(number)
 		}
-		copied = fcntl(fd, syscall.F_DUPFD_CLOEXEC, 0)
 	})
 	if copied < 0 {
 		s.refused = wanted
@@ -79,12 +79,4 @@ func (s *stream) collect(wanted bool) {
 	_ = syscall.SetNonblock(copied, true)
 	s.file.Close()
 	s.file, s.collects = file, wanted
-}
-
-func fcntl(fd uintptr, command, argument int) int {
-	result, _, number := syscall.Syscall(syscall.SYS_FCNTL, fd, uintptr(command), uintptr(argument))
-	if number != 0 {
-		return -1
-	}
-	return int(result)
 }

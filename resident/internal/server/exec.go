@@ -74,14 +74,7 @@ func (s *Server) attach(w http.ResponseWriter, r *http.Request, p *process.Proce
 		return err
 	}
 	defer reader.Close()
-	out := newFrameWriter(w)
-	if err := out.json(place{reader.Position(), p.Info()}); err != nil {
-		return err
-	}
 	ctx, stop := feeding(r.Context(), frames.NewReader(r.Body), p, readOnly)
 	defer stop()
-	if err := out.copyOutput(ctx, p, reader, toTheEnd); err != nil {
-		return err
-	}
-	return out.json(place{reader.Position(), p.Info()})
+	return placed(ctx, w, p, reader, toTheEnd)
 }

@@ -90,15 +90,8 @@ func (s *Server) output(w http.ResponseWriter, r *http.Request, p *process.Proce
 		return err
 	}
 	defer reader.Close()
-	out := newFrameWriter(w)
-	if err := out.json(place{reader.Position(), p.Info()}); err != nil {
-		return err
-	}
 	how := following{follow: follow, wait: time.Duration(wait) * time.Millisecond, limit: limit}
-	if err := out.copyOutput(r.Context(), p, reader, how); err != nil {
-		return err
-	}
-	return out.json(place{reader.Position(), p.Info()})
+	return placed(r.Context(), w, p, reader, how)
 }
 
 func openReader(p *process.Process, offset int64) (*output.Reader, error) {

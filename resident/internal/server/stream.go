@@ -72,6 +72,18 @@ type place struct {
 	Process process.Info `json:"process"`
 }
 
+// placed answers with output. Before it and after it stands where it is, and what of the process is known then.
+func placed(ctx context.Context, w http.ResponseWriter, p *process.Process, reader *output.Reader, how following) error {
+	out := newFrameWriter(w)
+	if err := out.json(place{reader.Position(), p.Info()}); err != nil {
+		return err
+	}
+	if err := out.copyOutput(ctx, p, reader, how); err != nil {
+		return err
+	}
+	return out.json(place{reader.Position(), p.Info()})
+}
+
 // copyOutput sends output until the process has ended and all of it was sent, or as far as is asked for.
 func (f *frameWriter) copyOutput(ctx context.Context, p *process.Process, reader *output.Reader, how following) error {
 	done := p.Done()
