@@ -8,6 +8,8 @@ export type * from './ports/config-files.ts';
 export type * from './ports/project-finder.ts';
 export type * from './ports/watcher.ts';
 export type * from './ports/sub-agent.ts';
+export type * from './ports/container-commands.ts';
+export type * from './ports/container-files.ts';
 export type * from './ports/container-runtime.ts';
 export type * from './ports/local-listener.ts';
 export type * from './ports/log-sink.ts';

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import type { Finding, Holder } from '../agentcontainers/api.ts';
 import type { AgentContainersError, ErrorCode } from '../errors.ts';
-import { startReason, type WireFinding, type WireHolder } from './wire-schemas.ts';
+import { missingThing, type WireFinding, type WireHolder } from './wire-schemas.ts';
 import { toWireFinding, toWireHolder } from './wire.ts';
 
 export interface Validation {
@@ -20,8 +20,11 @@ export interface ErrorFields {
   readonly hash?: string | undefined;
   /** With 409 `Devcontainer is busy`: who uses it. */
   readonly holders?: readonly WireHolder[] | undefined;
-  /** With 409 `The container refused it`: what is not there that a process was to be started with. */
-  readonly reason?: z.infer<typeof startReason> | undefined;
+  /**
+   * What is not there: with 409 `The container refused it` that a process was to be started with, and with 503 `What runs in
+   * the container cannot be reached` the resident, where the engine alone cannot do it.
+   */
+  readonly reason?: z.infer<typeof missingThing> | undefined;
 }
 
 /** Only of the codes that are documented to have them, and only what has the right form: details can hold anything. */
@@ -36,7 +39,9 @@ export function errorFields({ code, details }: AgentContainersError): ErrorField
     findings: ofVerdict ? list<Finding>(findings, isFinding)?.map(toWireFinding) : undefined,
     hash: ofVerdict && isText(hash) ? hash : undefined,
     holders: isOne('devcontainer-busy') ? list<Holder>(holders, isHolder)?.map(toWireHolder) : undefined,
-    reason: isOne('command-refused') ? startReason.options.find((one) => one === reason) : undefined,
+    reason: isOne('command-refused', 'runtime-unavailable')
+      ? missingThing.options.find((one) => one === reason)
+      : undefined,
   };
 }
 

@@ -60,6 +60,7 @@ test.each<[ErrorCode, string[]]>([
   ['config-ambiguous', ['config_paths']],
   ['invalid-request', ['validations']],
   ['command-refused', ['reason']],
+  ['runtime-unavailable', ['reason']],
   ['up-failed', []],
 ])('of %s only %j are shown, whatever else it carries', (code, shown) => {
   const details = {

@@ -6,6 +6,7 @@ import { AgentContainersError } from '../errors.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { DevcontainerRuntime } from '../agentcontainers/api.ts';
 import type { RouterOptions } from './router.ts';
+import { untilNextPing } from './test-server.ts';
 import { FakeProcess, openSocket, serveRuntime, soon } from './test-sockets.ts';
 
 interface Started {
@@ -562,15 +563,7 @@ test('a client that answers pings stays, one that does not is dropped at the nex
     client.send(START);
     await client.text('started');
   }
-  const pinged = Promise.all([alive, dead].map(({ ws }) => new Promise((resolve) => ws.once('ping', resolve))));
-  await clock.run(15_000);
-  await pinged;
-  // The pong of the living has to arrive before the next ping is due: a frame behind it tells.
-  await new Promise<void>((resolve) => {
-    alive.ws.ping('', undefined, () => {});
-    alive.ws.once('pong', () => resolve());
-  });
-  await clock.run(15_000);
+  await untilNextPing(clock, alive.ws, dead.ws);
   expect((await dead.closed).code).toBe(1006);
   expect(signals.map(({ aborted }) => aborted)).toEqual([false, true]);
   expect(alive.ws.readyState).toBe(alive.ws.OPEN);

@@ -8,7 +8,7 @@ import { AgentContainersError } from '../errors.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
 import { createRouter } from './router.ts';
 import { scriptedApi } from './test-api.ts';
-import { fileStat, scriptedRuntime } from './test-runtime.ts';
+import { fileStat, noted, scriptedRuntime } from './test-runtime.ts';
 import type { Ask } from './test-server.ts';
 import { ask, mount } from './test-server.ts';
 
@@ -64,13 +64,7 @@ async function readAll(content: Uint8Array | AsyncIterable<Uint8Array>): Promise
 }
 
 test('files are looked at, listed, made, moved and removed', async () => {
-  const calls: unknown[] = [];
-  const note =
-    <T>(name: string, answer: T) =>
-    async (...args: unknown[]): Promise<T> => {
-      calls.push([name, ...args.filter((arg) => !(arg instanceof AbortSignal))]);
-      return answer;
-    };
+  const { calls, note } = noted();
   const link = fileStat({ path: '/w/l', type: 'link', target: 'a' });
   const { get, post } = await open({
     stat: note('stat', link),

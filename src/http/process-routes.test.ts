@@ -9,7 +9,7 @@ import { AgentContainersError } from '../errors.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
 import { createRouter } from './router.ts';
 import { scriptedApi } from './test-api.ts';
-import { commandProcess, EXITED, scriptedRuntime } from './test-runtime.ts';
+import { commandProcess, EXITED, noted, scriptedRuntime } from './test-runtime.ts';
 import { ask, mount } from './test-server.ts';
 
 const BASE = '/mnt/devcontainers/dc-1';
@@ -143,13 +143,7 @@ test('every field of a start reaches the container', async () => {
 });
 
 test('one process is looked at, waited for, signalled, resized, written to, killed and forgotten', async () => {
-  const calls: unknown[] = [];
-  const note =
-    <T>(name: string, answer: T) =>
-    async (...args: unknown[]): Promise<T> => {
-      calls.push([name, ...args.filter((arg) => !(arg instanceof AbortSignal))]);
-      return answer;
-    };
+  const { calls, note } = noted();
   const { get, post, port } = await open({
     process: note('process', commandProcess()),
     writeStdin: note('writeStdin', undefined),

@@ -71,6 +71,18 @@ export function fileStat(part: Partial<FileStat> = {}): FileStat {
   };
 }
 
+/** Calls with these answers, which write down what they were called with, but for signals. */
+export function noted() {
+  const calls: unknown[] = [];
+  const note =
+    <T>(name: string, answer: T) =>
+    async (...args: unknown[]): Promise<T> => {
+      calls.push([name, ...args.filter((arg) => !(arg instanceof AbortSignal))]);
+      return answer;
+    };
+  return { calls, note };
+}
+
 export interface ScriptedCommand {
   readonly command: RunningCommand;
   /** What was written to it, and `<end>`. */

@@ -5,6 +5,7 @@ import express from 'express';
 import { onTestFinished } from 'vitest';
 import type { ClientOptions } from 'ws';
 import { WebSocket } from 'ws';
+import type { FakeClock } from '../testing/fake-clock.ts';
 import type { ContainersRouter } from './router.ts';
 
 // Support of the tests in this folder; not published.
@@ -125,6 +126,19 @@ export function connect(
       }),
     );
   });
+}
+
+/** Until the server has looked who answered its ping. */
+export async function untilNextPing(clock: FakeClock, answers: WebSocket, other: WebSocket): Promise<void> {
+  const pinged = Promise.all([answers, other].map((ws) => new Promise((resolve) => ws.once('ping', resolve))));
+  await clock.run(15_000);
+  await pinged;
+  // The pong has to arrive before the next ping is due: a frame behind it tells.
+  await new Promise<void>((resolve) => {
+    answers.ping('', undefined, () => {});
+    answers.once('pong', () => resolve());
+  });
+  await clock.run(15_000);
 }
 
 export class UpgradeRefused extends Error {

@@ -3,7 +3,7 @@ import { AgentContainersError } from '../errors.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
 import { createRouter } from './router.ts';
 import { listOf, listSource, scriptedApi } from './test-api.ts';
-import { connect, mount } from './test-server.ts';
+import { connect, mount, untilNextPing } from './test-server.ts';
 
 const nameIn = (frame: unknown) => (frame as { devcontainers: { name: string }[] }).devcontainers[0]?.name;
 
@@ -96,15 +96,7 @@ test('a client that answers pings stays, one that does not is dropped at the nex
   const alive = await connect(url);
   const dead = await connect(url, {}, { autoPong: false });
   await Promise.all([alive.frame(0), dead.frame(0)]);
-  const pinged = Promise.all([alive, dead].map(({ ws }) => new Promise((resolve) => ws.once('ping', resolve))));
-  await clock.run(15_000);
-  await pinged;
-  // The pong of the living has to arrive before the next ping is due: a frame behind it tells.
-  await new Promise<void>((resolve) => {
-    alive.ws.ping('', undefined, () => {});
-    alive.ws.once('pong', () => resolve());
-  });
-  await clock.run(15_000);
+  await untilNextPing(clock, alive.ws, dead.ws);
   expect((await dead.closed).code).toBe(1006);
   expect(alive.ws.readyState).toBe(alive.ws.OPEN);
 });

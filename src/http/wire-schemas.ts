@@ -175,7 +175,7 @@ export const wireLogChunk = z.object({ offset: z.number().int(), text: z.string(
 
 export const logText = z.string();
 
-export const startReason = z.enum(['program-not-found', 'cwd-not-found', 'user-not-found']);
+export const missingThing = z.enum(['program-not-found', 'cwd-not-found', 'user-not-found', 'resident-needed']);
 
 export const wireError = z
   .object({
@@ -187,7 +187,7 @@ export const wireError = z
     findings: z.array(wireFinding).optional().meta({ description: 'What is not trusted' }),
     hash: z.string().optional().meta({ description: 'Of the findings as they are now' }),
     holders: z.array(wireHolder).optional().meta({ description: 'Who uses it' }),
-    reason: startReason.optional().meta({ description: 'What is not there that a process was to be started with' }),
+    reason: missingThing.optional().meta({ description: 'What is not there that this needs' }),
   })
   .meta({ id: 'Error' });
 

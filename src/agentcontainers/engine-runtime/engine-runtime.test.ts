@@ -145,6 +145,7 @@ describe('a command through the engine', () => {
     await expect(command.kill(0)).rejects.toMatchObject({
       code: 'runtime-unavailable',
       message: expect.stringContaining('the container has no /bin/sh that could do it. It needs the resident'),
+      details: { reason: 'resident-needed' },
     });
   });
 

@@ -5,6 +5,6 @@ export function needsResident(doing: string, reason: string): AgentContainersErr
   return new AgentContainersError(
     'runtime-unavailable',
     `${doing} failed: ${reason}. It needs the resident, and this goes through the engine.`,
-    { details: { via: 'engine' } },
+    { details: { via: 'engine', reason: 'resident-needed' } },
   );
 }

@@ -157,11 +157,13 @@ export function openProcessSocket(
 
 function parseFrame(text: string): Record<string, unknown> {
   try {
-    return JSON.parse(text) as Record<string, unknown>;
+    const frame: unknown = JSON.parse(text);
+    if (typeof frame === 'object' && frame !== null) return frame as Record<string, unknown>;
   } catch {
-    // Answers may grow; what is no JSON is none of them.
-    return {};
+    // As below.
   }
+  // Answers may grow; what is no JSON object is none of them.
+  return {};
 }
 
 function closedBy(code: number, reason: string): AgentContainersError {

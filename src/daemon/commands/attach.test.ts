@@ -200,7 +200,8 @@ test('shell where no resident runs says what is possible there', async () => {
   const refusal = new Refusal(503, {
     message: 'What runs in the container cannot be reached',
     code: 'runtime-unavailable',
-    detail: 'Running "x" failed: it has no terminal. It needs the resident, which does not run in this container.',
+    reason: 'resident-needed',
+    detail: 'Opening a terminal failed: this daemon has none. It needs the resident, and this goes through the engine.',
   });
   await serve(TERMINAL, () => {}, { 'POST /devcontainers/dc-1/processes': refusal });
   const world = testWorld({ tty: true });

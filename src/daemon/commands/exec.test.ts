@@ -347,7 +347,8 @@ describe('a terminal', () => {
   const refusal = {
     message: 'What runs in the container cannot be reached',
     code: 'runtime-unavailable',
-    detail: 'Running "x" failed: it has no terminal. It needs the resident, which does not run in this container.',
+    reason: 'resident-needed',
+    detail: 'Opening a terminal failed: this daemon has none. It needs the resident, and this goes through the engine.',
   };
   test('that cannot be had is done without, or is an error with what is possible when it was asked for', async () => {
     const heard = await withCommand((ws, { start }) => {

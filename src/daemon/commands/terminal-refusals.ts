@@ -18,7 +18,7 @@ function textOf(error: AgentContainersError): string {
 
 /** True when nothing was started, since only a resident could have given it a terminal. */
 export function isTerminalRefused(error: unknown): error is AgentContainersError {
-  return error instanceof AgentContainersError && /needs the resident/i.test(textOf(error));
+  return isAgentContainersError(error, 'runtime-unavailable') && error.details['reason'] === 'resident-needed';
 }
 
 /** The same error, with what is possible instead. */

@@ -149,6 +149,8 @@ export function testWorld({ tty = false }: { readonly tty?: boolean } = {}): Tes
     isTTY: tty,
     isRaw: false,
     setRawMode(isRaw: boolean) {
+      // A real one does nothing either then.
+      if (stdin.destroyed) return;
       raw.push(isRaw);
       this.isRaw = isRaw;
     },

@@ -66,9 +66,9 @@ export async function runSession(request: SessionRequest, world: SessionWorld): 
   const unreadable = createDeferred<never>();
   const modes = createTerminalModes();
   const undo: (() => void)[] = [];
-  let isRaw = false;
+  let leaveRawMode: (() => void) | undefined;
   // A line of ours in the middle of what a program draws.
-  const say = (text: string): void => request.note(isRaw ? `\r\n${text}\r` : text);
+  const say = (text: string): void => request.note(leaveRawMode ? `\r\n${text}\r` : text);
   const onBroken = (code: number): void => left.resolve({ output: code });
   undo.push(onBrokenOutput('end', stdio, onBroken));
 
@@ -90,8 +90,7 @@ export async function runSession(request: SessionRequest, world: SessionWorld): 
         const takeSignal = createSignalPolicy(isOwner, request.tty, left.resolve);
         undo.push(world.onSignals((signal) => void ready.promise.then((to) => takeSignal(signal, to))));
         if (!request.tty || request.input === 'none' || !stdio.stdin.isTTY) return;
-        isRaw = true;
-        undo.push(enterRawMode(stdio.stdin));
+        leaveRawMode = enterRawMode(stdio.stdin);
       },
       onOutput,
       // What is drawn on a terminal is drawn anew soon; a note would stand in the middle of it.
@@ -125,7 +124,11 @@ export async function runSession(request: SessionRequest, world: SessionWorld): 
       if (unreadable.settled) await (isOwner ? opened.kill() : opened.detach());
       throw error;
     });
-    if (end !== 'left' && !('by' in end)) return { kind: 'exit', exit: end, process: opened.process };
+    if (end !== 'left' && !('by' in end)) {
+      // What it left changed when it ended by itself was meant so.
+      if (request.tty && end.reason !== 'exit') gate.write('stdout', Buffer.from(modes.restore()));
+      return { kind: 'exit', exit: end, process: opened.process };
+    }
     const by = end === 'left' ? 'keys' : end.by;
     const isAway = opened.isAway;
     await (isOwner ? opened.kill() : opened.detach());
@@ -136,6 +139,8 @@ export async function runSession(request: SessionRequest, world: SessionWorld): 
     if (request.tty) gate.write('stdout', Buffer.from(modes.restore()));
     throw error;
   } finally {
+    // As long as standard input is open: one that is closed keeps its mode.
+    leaveRawMode?.();
     for (const step of undo.toReversed()) step();
     gate.close();
   }

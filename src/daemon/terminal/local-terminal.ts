@@ -28,6 +28,8 @@ export function terminalSize({ stdout, stderr }: Stdio): TerminalSize {
  */
 export function enterRawMode(stdin: NodeJS.ReadStream): () => void {
   if (!stdin.isTTY || stdin.isRaw) return () => {};
+  // Of a terminal that has gone whoever reads it hears; nobody else has to.
+  stdin.on('error', () => {});
   stdin.setRawMode(true);
   // Node.js leaves it to the terminal to make two characters of a line feed, which is wrong on top of a terminal that has done
   // so, or has been told not to. Taken back with the rest.
