@@ -58,6 +58,7 @@ export const ERROR_FAMILIES = {
   'runtime-unavailable': 'failed',
   'connection-refused': 'failed',
   'listen-failed': 'failed',
+  'local-file-failed': 'failed',
   timeout: 'failed',
   // We ended it ourselves: never an error in state.
   cancelled: 'cancelled',

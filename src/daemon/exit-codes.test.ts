@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { AgentContainersError, type ErrorCode } from '../errors.ts';
+import { AgentContainersError, ERROR_FAMILIES, type ErrorCode } from '../errors.ts';
+import { toErrorAnswer } from '../http/error-status.ts';
 import { exitCodeOf } from './exit-codes.ts';
 
 test.each<[ErrorCode, number]>([
@@ -34,3 +35,13 @@ test('anything else that was thrown is a plain failure', () => {
   expect(exitCodeOf(new Error('x'))).toBe(1);
   expect(exitCodeOf('x')).toBe(1);
 });
+
+// The daemon tells an error as the answer to a request, with a status, or in a frame of a stream, without one.
+test.each(Object.keys(ERROR_FAMILIES) as ErrorCode[])(
+  '%s ends the same with the status of its answer and without',
+  (code) => {
+    const { status } = toErrorAnswer(new AgentContainersError(code, 'x'));
+    const withStatus = exitCodeOf(new AgentContainersError(code, 'x', { details: { status } }));
+    expect(exitCodeOf(new AgentContainersError(code, 'x'))).toBe(withStatus);
+  },
+);

@@ -24,6 +24,8 @@ const BY_CODE: Partial<Record<ErrorCode, number>> = {
   'config-not-found': EXIT.notFound,
   'process-not-found': EXIT.notFound,
   'path-not-found': EXIT.notFound,
+  'forward-not-found': EXIT.notFound,
+  'engine-object-not-found': EXIT.notFound,
   'workspace-folder-label-missing': EXIT.usage,
   'devcontainer-transitioning': EXIT.conflict,
   'recreation-in-progress': EXIT.conflict,
@@ -35,6 +37,14 @@ const BY_CODE: Partial<Record<ErrorCode, number>> = {
   'devcontainer-not-running': EXIT.conflict,
   'devcontainer-ambiguous': EXIT.conflict,
   'config-ambiguous': EXIT.conflict,
+  'command-refused': EXIT.conflict,
+  'port-taken': EXIT.conflict,
+  'sub-agent-name-taken': EXIT.conflict,
+  'sub-agent-unsupported': EXIT.conflict,
+  'engine-conflict': EXIT.conflict,
+  'runtime-unavailable': EXIT.conflict,
+  // It was ended before it was done.
+  cancelled: EXIT.failed,
   // Another daemon has it.
   'state-locked': EXIT.conflict,
   // A listing fails when the engine does not answer, or not in time.

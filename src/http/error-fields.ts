@@ -21,8 +21,8 @@ export interface ErrorFields {
   /** With 409 `Devcontainer is busy`: who uses it. */
   readonly holders?: readonly WireHolder[] | undefined;
   /**
-   * What is not there: with 409 `The container refused it` that a process was to be started with, and with 503 `What runs in
-   * the container cannot be reached` the resident, where the engine alone cannot do it.
+   * What is not there: with 409 `The container refused it` that a process was to be started with, and with 409 `The runtime
+   * of the container is not available` the resident, where the engine alone cannot do it.
    */
   readonly reason?: z.infer<typeof missingThing> | undefined;
 }

@@ -62,6 +62,7 @@ const BY_CODE: Readonly<Record<ErrorCode, Answer>> = {
   'daemon-unreachable': { status: 502, message: 'Daemon is not reachable' },
   'runtime-unavailable': { status: 409, message: 'The runtime of the container is not available' },
   'connection-refused': { status: 502, message: 'Nothing answers at that address' },
+  'local-file-failed': { status: 500, message: 'Could not use a file of this machine' },
   'listen-failed': { status: 500, message: 'Could not listen on the port' },
   timeout: { status: 504, message: 'Timed out' },
   cancelled: { status: 409, message: 'Cancelled' },

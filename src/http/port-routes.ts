@@ -33,7 +33,7 @@ export const PORT_ROUTES: readonly Route[] = [
   defineRoute('get', FORWARDS, 'listForwards', {
     summary: 'Ports as seen from the container that are reachable on 127.0.0.1 of this machine',
     answers: { 200: { description: 'The forwards', content: { [JSON_TYPE]: wire.wireForwards } } },
-    errors: [403, 404, 409],
+    errors: [403, 404, 409, 504],
     async run(ports, { req, res }) {
       const found = await ports.streams.wait(res, () => runtimeOf(ports, req).forwards());
       sendJson(res, 200, { forwards: found.map(toWireForward) });
@@ -53,7 +53,7 @@ export const PORT_ROUTES: readonly Route[] = [
   defineRoute('delete', `${FORWARDS}/:forward`, 'endForward', {
     summary: 'End a forward and the connections over it',
     answers: { 204: { description: 'Gone' } },
-    errors: [403, 404, 409],
+    errors: [403, 404, 409, 504],
     async run(ports, { req, res }) {
       await ports.streams.wait(res, () => runtimeOf(ports, req).endForward(readId(req.params, 'forward')));
       res.writeHead(204).end();

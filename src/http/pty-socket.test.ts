@@ -4,6 +4,7 @@ import type { DevcontainerRuntime } from '../agentcontainers/api.ts';
 import type { CommandProcess, CommandSpec } from '../agentcontainers/ports.ts';
 import { AgentContainersError } from '../errors.ts';
 import type { ErrorCode } from '../errors.ts';
+import { LOGIN_SHELL } from './login-shell.ts';
 import { FakeProcess, openSocket, serveRuntime, soon } from './test-sockets.ts';
 
 const KEY = '3f2504e0-4f89-11d3-9a0c-0305e82c3301';
@@ -42,7 +43,7 @@ test('a new terminal is a login shell of the size asked for, its key is the valu
   const client = await open('&width=120&height=50&container_user=dev');
   expect(spawned).toEqual([
     {
-      command: 'exec "${SHELL:-/bin/sh}" -l',
+      argv: LOGIN_SHELL,
       user: 'dev',
       tty: { width: 120, height: 50 },
       key: KEY,

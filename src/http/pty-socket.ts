@@ -6,6 +6,7 @@ import type { AttachedProcess, CommandProcess, TerminalSize } from '../agentcont
 import { linkedScope } from '../async/abort.ts';
 import { AgentContainersError, errorMessage, isAgentContainersError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
+import { LOGIN_SHELL } from './login-shell.ts';
 import { LIMITS } from './limits.ts';
 import type { LiveSocket } from './live-socket.ts';
 import { createResizer } from './socket-controls.ts';
@@ -16,8 +17,6 @@ import { detachAfter } from './socket-session.ts';
 import type { SocketPorts, SocketSession } from './socket-session.ts';
 import { takenInput } from './taken-input.ts';
 
-/** Of the user, as if they had logged in. */
-const LOGIN_SHELL = 'exec "${SHELL:-/bin/sh}" -l';
 const DEFAULT_SIZE: TerminalSize = { width: 80, height: 24 };
 
 /** `/devcontainers/:id/pty`. Rejects with what the upgrade is to be answered with. */
@@ -58,7 +57,7 @@ async function findOrStart(
   query: PtyQuery,
   signal: AbortSignal,
 ): Promise<CommandProcess> {
-  const { reconnect: key, command = LOGIN_SHELL, container_user: user } = query;
+  const { reconnect: key, command, container_user: user } = query;
   async function find(): Promise<CommandProcess | undefined> {
     const known = (await runtime.processes(signal)).filter((process) => process.key === key);
     return known.find(({ running }) => running) ?? known[0];
@@ -75,7 +74,10 @@ async function findOrStart(
   async function start(): Promise<CommandProcess> {
     const tty = sizeOf(query, DEFAULT_SIZE);
     try {
-      return await runtime.spawn({ command, user, tty, key, overflow: 'drop' }, signal);
+      return await runtime.spawn(
+        { ...(command === undefined ? { argv: LOGIN_SHELL } : { command }), user, tty, key, overflow: 'drop' },
+        signal,
+      );
     } catch (error) {
       // Somebody else started it meanwhile, with another command.
       const other = isAgentContainersError(error, 'command-refused') ? await find() : undefined;

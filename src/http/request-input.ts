@@ -29,7 +29,7 @@ export function readQuery<Schema extends z.ZodType>(
   return check(schema, Object.fromEntries(query), 'query');
 }
 
-/** An id or name out of the path. `missing` decides what an empty one is called. */
+/** An id or name out of the path. */
 export function readId(params: Readonly<Record<string, unknown>>, name: string): string {
   const value = params[name];
   const id = typeof value === 'string' ? value.trim() : '';

@@ -232,6 +232,12 @@ test.each(['/devcontainers//recreate', '/devcontainers/%20/recreate', '/devconta
   },
 );
 
+test('HEAD of a stream is refused with what its path has', async () => {
+  const { call } = await serve();
+  const answer = await call({ method: 'HEAD', path: '/devcontainers/x/files/content' });
+  expect(answer).toMatchObject({ status: 405, headers: { allow: 'GET, PUT' } });
+});
+
 test.each([
   new TypeError('secret internals'),
   new AgentContainersError('broken-contract', 'secret internals'),

@@ -105,15 +105,16 @@ export function buildRouter(ports: RoutePorts, throwIfClosing: () => void): Rout
     if (/^\/devcontainers(?:\/container)?\/\//.test(pathOf(req.url))) throw missingId();
     next();
   });
+  const allowed = allowedMethods();
   for (const route of ROUTES) {
     router[route.method](
       route.path,
-      refuseHead(route),
+      refuseHead(route, allowed.get(route.path) ?? 'GET'),
       route.uploads ? checkUpload : readBody,
       (req: Request, res: Response) => answer(route, ports, req, res),
     );
   }
-  for (const [path, allow] of allowedMethods()) {
+  for (const [path, allow] of allowed) {
     router.all(path, () => {
       throw new HttpRefusal('method-not-allowed', `Allowed: ${allow}.`, { allow });
     });
@@ -137,10 +138,10 @@ async function answer(route: Route, ports: RoutePorts, req: Request, res: Respon
 }
 
 /** Express answers HEAD by running GET, which for a stream would never end. */
-function refuseHead(route: Route): (req: Request, res: Response, next: NextFunction) => void {
+function refuseHead(route: Route, allow: string): (req: Request, res: Response, next: NextFunction) => void {
   return (req, _res, next) => {
     if (req.method === 'HEAD' && route.streams)
-      throw new HttpRefusal('method-not-allowed', 'Allowed: GET.', { allow: 'GET' });
+      throw new HttpRefusal('method-not-allowed', `Allowed: ${allow}.`, { allow });
     next();
   };
 }

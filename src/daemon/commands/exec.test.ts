@@ -344,6 +344,31 @@ describe('a terminal', () => {
     expect(world.out().toString()).toMatch(/\u001b\[\?25h/);
   });
 
+  test('is in its own modes again when the command was ended in the middle, not when it ended by itself', async () => {
+    const ends = [{ code: null, signal: 'SIGKILL', reason: 'oom' } as const, { code: 0 }];
+    const shown: string[] = [];
+    for (const end of ends) {
+      await withCommand((ws) => {
+        frames.started(ws, terminal);
+        frames.output(ws, 1, '\u001b[?1049h');
+        frames.exit(ws, end);
+      });
+      const world = testWorld({ tty: true });
+      await run(world);
+      shown.push(world.out().toString().replaceAll('\u001b', ''));
+    }
+    expect(shown).toEqual(['[?1049h[?1049l[0m', '[?1049h']);
+  });
+
+  test('takes an answer that is no object for none', async () => {
+    await withCommand((ws) => {
+      frames.started(ws, terminal);
+      ws.send('null');
+      frames.exit(ws, { code: 3 });
+    });
+    expect(await run(testWorld({ tty: true }))).toBe(3);
+  });
+
   const refusal = {
     message: 'What runs in the container cannot be reached',
     code: 'runtime-unavailable',

@@ -83,7 +83,7 @@ async function end({ client, output }: CommandContext, entry: WireDevcontainer, 
   const found = forwards.find(({ id }) => id === what) ?? forwards.find((one) => String(one.host_port) === what);
   if (found === undefined) {
     throw new AgentContainersError(
-      'path-not-found',
+      'forward-not-found',
       `Ending forward "${what}" failed: ${entry.name} has none with this id or port.`,
       { details: { detail: `\`agentcontainers forward ${entry.name}\` shows all.` } },
     );

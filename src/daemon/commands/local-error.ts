@@ -15,7 +15,7 @@ export function localError(error: unknown): unknown {
   const reason = errorMessage(error)
     .replace(/^[A-Z0-9]+: /, '')
     .replace(/, [a-z]+(?: '.*)?$/s, '');
-  return new AgentContainersError('command-refused', `Using the file on this machine failed: ${reason} (${code}).`, {
+  return new AgentContainersError('local-file-failed', `Using the file on this machine failed: ${reason} (${code}).`, {
     cause: error,
   });
 }

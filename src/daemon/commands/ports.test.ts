@@ -87,7 +87,7 @@ describe('forward', () => {
     const context = testContext(answers);
     expect(await forward(context, { end: true }, 'app', what)).toBe(0);
     expect(context.stdout()).toContain('no more');
-    await expect(forward(context, { end: true }, 'app', '9')).rejects.toMatchObject({ code: 'path-not-found' });
+    await expect(forward(context, { end: true }, 'app', '9')).rejects.toMatchObject({ code: 'forward-not-found' });
     await expect(forward(context, { end: true }, 'app', undefined)).rejects.toMatchObject({ code: 'invalid-request' });
   });
 });

@@ -1,4 +1,5 @@
 import { AgentContainersError } from '../../errors.ts';
+import { LOGIN_SHELL } from '../../http/login-shell.ts';
 import type { StartBody, WireProcess } from '../../http/runtime-wire-schemas.ts';
 import { EXIT } from '../exit-codes.ts';
 import { plainText } from '../output/plain-text.ts';
@@ -14,13 +15,6 @@ export interface ShellFlags extends LocationFlags {
   readonly workdir?: string;
   readonly env: Readonly<Record<string, string>>;
 }
-
-/** The user's own shell, or the best that is there, as at a login. */
-const LOGIN_SHELL = [
-  '/bin/sh',
-  '-c',
-  'for shell in "$SHELL" /bin/bash /bin/sh; do [ -x "$shell" ] && exec "$shell" -l; done; exec sh -l',
-];
 
 /** Opens a shell that goes on when it is left. With --json it is only started, and described. */
 export async function shell(
@@ -39,7 +33,7 @@ export async function shell(
   const entry = await findDevcontainer(client, name);
   const base = devcontainerPath(entry.id);
   const start: StartBody = {
-    argv: LOGIN_SHELL,
+    argv: [...LOGIN_SHELL],
     tty: terminalSize(world.stdio),
     ...(flags.workdir === undefined ? {} : { cwd: flags.workdir }),
     ...(flags.user === undefined ? {} : { user: flags.user }),
