@@ -1,3 +1,5 @@
+import { AgentContainersError, errorMessage } from '../errors.ts';
+
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 const PART = /(\d+(?:\.\d+)?)(ms|s|m|h)/y;
 
@@ -23,6 +25,24 @@ export function parseDuration(text: string, limits: { readonly min?: number; rea
     throw new Error(`The duration must lie between ${formatDuration(min)} and ${formatDuration(max)}.`);
   }
   return Math.round(total);
+}
+
+/**
+ * As {@link parseDuration}, of an option. `invalid-request`.
+ *
+ * @param limits.min 0 allows a plain 0 as well
+ */
+export function parseDurationFlag(
+  flag: string,
+  text: string,
+  limits: { readonly min?: number; readonly max?: number } = {},
+): number {
+  if (limits.min === 0 && text.trim() === '0') return 0;
+  try {
+    return parseDuration(text, limits);
+  } catch (error) {
+    throw new AgentContainersError('invalid-request', `Reading ${flag} "${text}" failed: ${errorMessage(error)}`);
+  }
 }
 
 /** A short text for people: `350ms`, `2.5s`, `1m05s`, `2h03m`. */

@@ -6,7 +6,7 @@ import { createControls, ONLY_WATCHES } from './socket-controls.ts';
 import { CLOSE, FrameRefusal, readJsonFrame } from './socket-frames.ts';
 import type { AttachQuery } from './socket-schemas.ts';
 import { controlFrame } from './socket-schemas.ts';
-import { detachAfter, sendCommand, sendJson } from './socket-session.ts';
+import { detachAfter, sendCommand, sendFrame } from './socket-session.ts';
 import type { SocketPorts, SocketSession } from './socket-session.ts';
 import { takenInput } from './taken-input.ts';
 
@@ -72,7 +72,7 @@ export async function openAttachSocket(
         return write(frame.bytes);
       });
       const { offset: from } = attached;
-      sendJson(socket, { type: 'started', process: toWireProcess(attached.process), offset: from });
+      sendFrame(socket, { type: 'started', process: toWireProcess(attached.process), offset: from });
       await sendCommand(socket, { output: attached.output, exited: attached.exited, from }, logger);
     },
   };

@@ -16,7 +16,7 @@ import { CLOSE, FrameRefusal, parseJsonFrame, readJsonFrame } from './socket-fra
 import type { ClientFrame } from './socket-frames.ts';
 import type { ControlFrame } from './socket-schemas.ts';
 import { controlFrame } from './socket-schemas.ts';
-import { sendCommand, sendError, sendJson } from './socket-session.ts';
+import { sendCommand, sendError, sendFrame } from './socket-session.ts';
 import type { SocketPorts, SocketSession } from './socket-session.ts';
 import { takenInput } from './taken-input.ts';
 import type { TakenInput } from './taken-input.ts';
@@ -134,7 +134,7 @@ function execSession({ clock, logger }: SocketPorts, runtime: DevcontainerRuntim
 
       const running = await started.promise.catch(() => undefined);
       if (!running || socket.over.aborted) return;
-      sendJson(socket, { type: 'started', process: toWireProcess(running.process) });
+      sendFrame(socket, { type: 'started', process: toWireProcess(running.process) });
       await sendCommand(socket, running, logger, () => {
         // From here on the connection is about its last frame only.
         isReleased = true;

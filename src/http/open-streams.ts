@@ -95,7 +95,8 @@ export class OpenStreams {
   }
 }
 
-function closed(): AgentContainersError {
+/** What is answered while the router closes. */
+export function closed(): AgentContainersError {
   return new AgentContainersError('api-closed', 'Serving the request failed: the server is closing.');
 }
 

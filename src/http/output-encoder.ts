@@ -22,7 +22,7 @@ export class OutputEncoder {
       const bytes = Buffer.concat([this.#held, chunk.subarray(at, at + MAX_LINE_BYTES)]);
       const end = bytes.length - incompleteTail(bytes);
       this.#held = bytes.subarray(end);
-      if (end > 0) pieces.push(encodeOutput(bytes.subarray(0, end)));
+      if (end > 0) pieces.push(toTextOrBase64(bytes.subarray(0, end)));
     }
     return pieces;
   }
@@ -31,12 +31,12 @@ export class OutputEncoder {
   end(): EncodedOutput[] {
     const rest = this.#held;
     this.#held = NOTHING;
-    return rest.length > 0 ? [encodeOutput(Buffer.from(rest))] : [];
+    return rest.length > 0 ? [toTextOrBase64(Buffer.from(rest))] : [];
   }
 }
 
 /** Text where it is UTF-8, else base64. */
-export function encodeOutput(bytes: Buffer): EncodedOutput {
+export function toTextOrBase64(bytes: Buffer): EncodedOutput {
   return isUtf8(bytes) ? { data: bytes.toString('utf8') } : { data: bytes.toString('base64'), encoding: 'base64' };
 }
 

@@ -8,7 +8,7 @@ import { beginLines, endLines, writeLine } from './json-lines.ts';
 import { LIMITS } from './limits.ts';
 import { OffsetEncoder } from './offset-encoder.ts';
 import type { OpenStreams } from './open-streams.ts';
-import { encodeOutput, incompleteTail } from './output-encoder.ts';
+import { toTextOrBase64, incompleteTail } from './output-encoder.ts';
 import type { OutputQueryInput } from './runtime-request-schemas.ts';
 import { toExitLine } from './runtime-wire.ts';
 import type { WireExecLine, WireOutputPage } from './runtime-wire-schemas.ts';
@@ -67,7 +67,7 @@ function wholeCharacters(bytes: Buffer): Buffer {
 }
 
 function toText(bytes: Buffer): { output: string; encoding?: 'base64' } {
-  const { data, encoding } = encodeOutput(bytes);
+  const { data, encoding } = toTextOrBase64(bytes);
   return encoding === undefined ? { output: data } : { output: data, encoding };
 }
 

@@ -5,13 +5,12 @@ import express from 'express';
 import type { AgentContainers } from '../agentcontainers/api.ts';
 import type { Clock } from '../clock/clock.ts';
 import { systemClock } from '../clock/system-clock.ts';
-import { AgentContainersError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import { silentLogger } from '../logger.ts';
 import { HttpRefusal } from './error-status.ts';
 import { jsonBody } from './json-body.ts';
 import { LIMITS } from './limits.ts';
-import { OpenStreams } from './open-streams.ts';
+import { closed, OpenStreams } from './open-streams.ts';
 import { missingId, pathOf } from './request-input.ts';
 import { sendError } from './responses.ts';
 import type { Route, RoutedRequest, RoutePorts } from './route.ts';
@@ -68,7 +67,7 @@ export function createRouter(api: AgentContainers, options: RouterOptions = {}):
   let closing: Promise<unknown> | undefined;
 
   const throwIfClosing = (): void => {
-    if (closing) throw new AgentContainersError('api-closed', 'Serving the request failed: the server is closing.');
+    if (closing) throw closed();
   };
 
   return Object.assign(buildRouter(ports, throwIfClosing) as unknown as ContainersRouter, {

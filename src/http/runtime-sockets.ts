@@ -4,8 +4,7 @@
 import type { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { WebSocket } from 'ws';
-import { WebSocketServer } from 'ws';
+import type { WebSocket, WebSocketServer } from 'ws';
 import { linkedScope } from '../async/abort.ts';
 import type { Timer } from '../clock/clock.ts';
 import { AgentContainersError, cancelled } from '../errors.ts';
@@ -20,6 +19,7 @@ import { emptyQuery } from './request-schemas.ts';
 import { refuseUpgrade } from './responses.ts';
 import { CLOSE } from './socket-frames.ts';
 import { attachQuery, ptyQuery } from './socket-schemas.ts';
+import { assertHandshake, createSocketServer } from './socket-server.ts';
 import type { SocketPorts, SocketSession } from './socket-session.ts';
 import type { RuntimeAddress } from './upgrade-routes.ts';
 
@@ -44,15 +44,7 @@ export class RuntimeSockets {
   readonly #pingIntervalMs: number;
   readonly #places = new Set<Place>();
   readonly #headers = new WeakMap<IncomingMessage, SocketSession['headers']>();
-  readonly #server = new WebSocketServer({
-    noServer: true,
-    clientTracking: false,
-    // It would add to each keystroke's way.
-    perMessageDeflate: false,
-    maxPayload: LIMITS.socketFrameBytes,
-    // We do it ourselves, and say what is wrong.
-    skipUTF8Validation: true,
-  });
+  readonly #server: WebSocketServer;
   #ticker: Timer | undefined;
   #isClosed = false;
 
@@ -60,11 +52,9 @@ export class RuntimeSockets {
     this.#ports = ports;
     this.#max = options.maxSockets ?? LIMITS.sockets;
     this.#pingIntervalMs = options.pingIntervalMs ?? LIMITS.pingIntervalMs;
+    this.#server = createSocketServer(LIMITS.socketFrameBytes, ports.logger);
     this.#server.on('headers', (lines, req) => {
       for (const [name, value] of Object.entries(this.#headers.get(req) ?? {})) lines.push(`${name}: ${value}`);
-    });
-    this.#server.on('wsClientError', (error, socket, req) => {
-      refuseUpgrade(req, socket, new HttpRefusal('upgrade-failed', error.message), ports.logger);
     });
   }
 
@@ -174,18 +164,6 @@ function open(
       return openAttachSocket(ports, address, query(attachQuery), signal);
     case 'pty':
       return openPtySocket(ports, address.id, query(ptyQuery), signal);
-  }
-}
-
-/** What the handshake would stumble over, before anything is started for it. */
-function assertHandshake({ method, headers }: IncomingMessage): void {
-  if (method !== 'GET' || headers.upgrade?.toLowerCase() !== 'websocket') {
-    throw new HttpRefusal('upgrade-failed', 'The connection can only become a WebSocket.');
-  }
-  const key = headers['sec-websocket-key'] ?? '';
-  const version = headers['sec-websocket-version'] ?? '';
-  if (!/^[+/0-9A-Za-z]{22}==$/.test(key) || !/^(?:13|8)$/.test(version)) {
-    throw new HttpRefusal('upgrade-failed', 'The handshake lacks Sec-WebSocket-Key, or Sec-WebSocket-Version 13.');
   }
 }
 

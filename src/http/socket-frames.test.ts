@@ -1,11 +1,11 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { encodeOutput, parseJsonFrame, toCloseReason } from './socket-frames.ts';
+import { toOutputFrame, parseJsonFrame, toCloseReason } from './socket-frames.ts';
 
 test('output is one byte for its stream, then the bytes', () => {
   const bytes = Buffer.from([0, 1, 255]);
-  expect(encodeOutput({ stream: 'stdout', offset: 5, bytes })).toEqual(Buffer.from([1, 0, 1, 255]));
-  expect(encodeOutput({ stream: 'stderr', offset: 5, bytes: new Uint8Array() })).toEqual(Buffer.from([2]));
+  expect(toOutputFrame({ stream: 'stdout', offset: 5, bytes })).toEqual(Buffer.from([1, 0, 1, 255]));
+  expect(toOutputFrame({ stream: 'stderr', offset: 5, bytes: new Uint8Array() })).toEqual(Buffer.from([2]));
 });
 
 test('a close reason fits, keeps whole characters, and says as much as fits', () => {

@@ -35,7 +35,7 @@ const STREAM_BYTES = { stdout: 1, stderr: 2 } as const;
 const MAX_REASON_BYTES = 123;
 
 /** The stream in one byte, then what was written to it. */
-export function encodeOutput({ stream, bytes }: OutputChunk): Buffer {
+export function toOutputFrame({ stream, bytes }: OutputChunk): Buffer {
   const frame = Buffer.allocUnsafe(bytes.length + 1);
   frame[0] = STREAM_BYTES[stream];
   frame.set(bytes, 1);

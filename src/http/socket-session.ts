@@ -6,7 +6,7 @@ import type { Logger } from '../logger.ts';
 import { toErrorAnswer } from './error-status.ts';
 import type { LiveSocket } from './live-socket.ts';
 import { toWireExit } from './runtime-wire.ts';
-import { CLOSE, encodeOutput } from './socket-frames.ts';
+import { CLOSE, toOutputFrame } from './socket-frames.ts';
 import type { WireSocketFrame } from './socket-schemas.ts';
 import type { TakenInput } from './taken-input.ts';
 
@@ -55,7 +55,7 @@ export async function sendCommand(
     if (socket.over.aborted) return;
     sendError(socket, error, logger);
     const exit = await Promise.race([exited, Promise.resolve(undefined)]);
-    if (exit) sendJson(socket, { type: 'exit', ...toWireExit(exit) });
+    if (exit) sendFrame(socket, { type: 'exit', ...toWireExit(exit) });
     await socket.flushed();
     socket.close(CLOSE.failed, errorMessage(error));
     return;
@@ -63,7 +63,7 @@ export async function sendCommand(
   if (socket.over.aborted) return;
   const exit = await exited;
   onEnd();
-  sendJson(socket, { type: 'exit', ...toWireExit(exit) });
+  sendFrame(socket, { type: 'exit', ...toWireExit(exit) });
   // Only then: who closes gives the other side a bounded time, and this one may read as slowly as it likes.
   await socket.flushed();
   socket.close(CLOSE.normal, 'The command has ended.');
@@ -78,10 +78,10 @@ async function sendOutput(
   for await (const chunk of output) {
     if (socket.over.aborted) return;
     if (next !== undefined && chunk.offset > next) {
-      sendJson(socket, { type: 'skipped', offset: chunk.offset, bytes: chunk.offset - next });
+      sendFrame(socket, { type: 'skipped', offset: chunk.offset, bytes: chunk.offset - next });
     }
     next = chunk.offset + chunk.bytes.length;
-    socket.sendBytes(encodeOutput(chunk));
+    socket.sendBytes(toOutputFrame(chunk));
     await socket.room();
   }
 }
@@ -92,7 +92,7 @@ export async function detachAfter(input: TakenInput, attached: AttachedProcess, 
   attached.detach();
 }
 
-export function sendJson(socket: LiveSocket, frame: WireSocketFrame): void {
+export function sendFrame(socket: LiveSocket, frame: WireSocketFrame): void {
   socket.sendJson(frame);
 }
 

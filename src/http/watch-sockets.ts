@@ -1,7 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { WebSocket } from 'ws';
-import { WebSocketServer } from 'ws';
+import type { WebSocket, WebSocketServer } from 'ws';
 import type { Clock } from '../clock/clock.ts';
 import { createDeferred } from '../async/deferred.ts';
 import { errorMessage, isAgentContainersError } from '../errors.ts';
@@ -10,29 +9,22 @@ import { HttpRefusal } from './error-status.ts';
 import { LIMITS } from './limits.ts';
 import { PacedSender } from './paced-sender.ts';
 import { refuseUpgrade } from './responses.ts';
+import { CLOSE } from './socket-frames.ts';
+import { assertHandshake, createSocketServer } from './socket-server.ts';
 import type { WatchClient, WatchClients, WatchPlace } from './watch-clients.ts';
-
-const GOING_AWAY = 1001;
 
 /** `/watch`: one list response per text frame. */
 export class WatchSockets {
   readonly #watchers: WatchClients;
   readonly #clock: Clock;
   readonly #logger: Logger;
-  readonly #server = new WebSocketServer({
-    noServer: true,
-    clientTracking: false,
-    perMessageDeflate: false,
-    maxPayload: LIMITS.incomingFrameBytes,
-  });
+  readonly #server: WebSocketServer;
 
   constructor(watchers: WatchClients, clock: Clock, logger: Logger) {
     this.#watchers = watchers;
     this.#clock = clock;
     this.#logger = logger;
-    this.#server.on('wsClientError', (error, socket, req) => {
-      refuseUpgrade(req, socket, new HttpRefusal('upgrade-failed', error.message), logger);
-    });
+    this.#server = createSocketServer(LIMITS.incomingFrameBytes, logger);
   }
 
   /** `authorize` throws what is to be answered. It runs before anything else. */
@@ -43,9 +35,7 @@ export class WatchSockets {
     let place: WatchPlace | undefined;
     try {
       authorize();
-      if (req.headers.upgrade?.toLowerCase() !== 'websocket') {
-        throw new HttpRefusal('upgrade-failed', 'The connection can only become a WebSocket.');
-      }
+      assertHandshake(req);
       place = this.#watchers.take();
       const { leave } = place;
       socket.once('close', leave);
@@ -92,7 +82,7 @@ export class WatchSockets {
         if (ws.readyState === ws.OPEN) ws.ping();
       },
       end: async () => {
-        ws.close(GOING_AWAY, 'The server is closing.');
+        ws.close(CLOSE.goingAway, 'The server is closing.');
         const timer = this.#clock.afterFunc(LIMITS.closeGraceMs, () => ws.terminate(), 'http: close a watcher');
         await gone.promise;
         timer.stop();

@@ -3,10 +3,8 @@ import { connect } from 'node:net';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { AgentContainersError, errorMessage } from '../../errors.ts';
+import { MOUNT_PATH } from '../../http/mount-path.ts';
 import { answerError } from './answer-error.ts';
-
-/** Where the daemon mounts the router. */
-export const MOUNT = '/api/v0/containers';
 
 /** Answers beyond this are refused: a list of a thousand containers takes about 2 MiB. */
 const MAX_ANSWER_BYTES = 64 * 1_024 * 1_024;
@@ -46,7 +44,7 @@ export function createDaemonClient(socket: string): DaemonClient {
         {
           socketPath: socket,
           method: request.method,
-          path: `${MOUNT}${request.path}`,
+          path: `${MOUNT_PATH}${request.path}`,
           agent: false,
           headers: {
             host: 'localhost',

@@ -6,9 +6,10 @@ import { connect } from 'node:net';
 import { WebSocket } from 'ws';
 import { createDeferred } from '../../async/deferred.ts';
 import { AgentContainersError } from '../../errors.ts';
+import { MOUNT_PATH } from '../../http/mount-path.ts';
 import type { StartBody, WireExit, WireProcess } from '../../http/runtime-wire-schemas.ts';
 import { answerError } from './answer-error.ts';
-import { connectionError, MOUNT, readRefusal } from './client.ts';
+import { connectionError, readRefusal } from './client.ts';
 
 export type OutputStream = 'stdout' | 'stderr';
 
@@ -69,7 +70,7 @@ export function openProcessSocket(
   /** Told along the way; what it means shows when the connection is closed. */
   let trouble: AgentContainersError | undefined;
   // Not a `ws+unix:` URL: a path may hold what a URL gives another meaning.
-  const ws = new WebSocket(`ws://localhost${MOUNT}${path}`, {
+  const ws = new WebSocket(`ws://localhost${MOUNT_PATH}${path}`, {
     createConnection: () => connect(socket),
     perMessageDeflate: false,
     followRedirects: false,

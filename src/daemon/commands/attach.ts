@@ -1,6 +1,7 @@
 import { AgentContainersError } from '../../errors.ts';
 import type { WireProcess } from '../../http/runtime-wire-schemas.ts';
 import { EXIT } from '../exit-codes.ts';
+import { explainTo } from '../output/explain.ts';
 import { plainText } from '../output/plain-text.ts';
 import { processPath } from '../session/process-paths.ts';
 import { runSession, type SessionRequest, type SessionWorld } from '../session/run-session.ts';
@@ -9,7 +10,6 @@ import { isInteractive } from '../terminal/local-terminal.ts';
 import { conclude, leftCode } from './conclude-exit.ts';
 import { type CommandContext, devcontainerPath, findDevcontainer, type LocationFlags } from './context.ts';
 import { getProcess } from './process-list.ts';
-import { explainTo } from './terminal-refusals.ts';
 
 export interface AttachFlags extends LocationFlags {
   readonly readOnly?: boolean;

@@ -1,13 +1,8 @@
 import type { WireExit } from '../../http/runtime-wire-schemas.ts';
 import { signalCode } from '../../process/signal-code.ts';
 import { EXIT } from '../exit-codes.ts';
+import type { Explain } from '../output/explain.ts';
 import type { SessionEnd } from '../session/run-session.ts';
-
-/** Where words about an end go: what failed, and what is only good to know. */
-export interface Explain {
-  readonly error: (message: string) => void;
-  readonly note: (message: string) => void;
-}
 
 /**
  * The exit code for the end of a command: the command's own, 128+n for signal n, 124 for a time-out, else 1; whatever is
@@ -36,11 +31,16 @@ export function conclude(
   const why = whyOf(exit);
   if (why !== undefined) explain.error(`Running the command failed: ${why}.`);
   if (survivors.length > 0) {
-    explain.error(`These processes may be of it, and were not or could not be ended: ${survivors.join(', ')}.`);
+    explain.error(survivorsText(survivors));
   } else if (isHeld && exit.reason === 'exit') {
     explain.note('What the command has started still runs in the background; what that writes is not shown here.');
   }
   return code;
+}
+
+/** @param survivors process ids in the container, or what stands for one */
+export function survivorsText(survivors: readonly (number | string)[]): string {
+  return `These processes may be of it, and were not or could not be ended: ${survivors.join(', ')}.`;
 }
 
 function whyOf({ reason, code, signal }: Pick<WireExit, 'code' | 'signal' | 'reason'>): string | undefined {

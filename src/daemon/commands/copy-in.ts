@@ -3,7 +3,7 @@ import { constants } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import { AgentContainersError } from '../../errors.ts';
-import { inTheWay, noFolder } from './copy-out.ts';
+import { closing, type Copying, inTheWay, noFolder } from './copying.ts';
 import { copiedName } from './copy-path.ts';
 import type { CopyReport } from './copy-report.ts';
 import type { ContainerFolder } from './container-files.ts';
@@ -26,15 +26,17 @@ export async function copyIn(folder: ContainerFolder, from: string, to: string, 
   if (source.isDirectory()) {
     if (there !== undefined && !isFolder) throw inTheWay(to);
     const opened = await openLocalFolder(from);
-    return copyFolder(copying, opened, isFolder && name !== undefined ? posix.join(to, name) : to);
+    const target = isFolder && name !== undefined ? posix.join(to, name) : to;
+    return closing(opened, () => copyFolder(copying, opened, target));
   }
   if (!source.isFile()) {
     throw new AgentContainersError('invalid-request', `Copying ${from} failed: it is not a file. Use - for a stream.`);
   }
   if (there === undefined && to.endsWith('/')) throw noFolder(to);
-  await report.part(from, async () =>
-    copyFile(copying, from, await openNamed(from), isFolder ? posix.join(to, name ?? '') : to),
-  );
+  await report.part(from, async () => {
+    const file = await openNamed(from);
+    await closing(file, () => copyFile(copying, from, file, isFolder ? posix.join(to, name ?? '') : to));
+  });
 }
 
 /** Standard input, under the name that was given. */
@@ -56,47 +58,36 @@ export async function copyFromStream(
   report.fileDone();
 }
 
-interface Copying {
-  readonly folder: ContainerFolder;
-  readonly report: CopyReport;
-}
-
-/** Closes the file. */
 async function copyFile({ folder, report }: Copying, from: string, file: FileHandle, to: string): Promise<void> {
-  try {
-    const stat = await file.stat();
-    // Another thing may have taken its place before it was opened.
-    if (!stat.isFile()) throw new Error('it is not a file');
-    report.begin(from, stat.size);
-    await folder.write(to, report.count(readLocal(file)), octal(stat));
-    report.fileDone();
-  } finally {
-    await file.close();
-  }
+  const stat = await file.stat();
+  // Another thing may have taken its place before it was opened.
+  if (!stat.isFile()) throw new Error('it is not a file');
+  report.begin(from, stat.size);
+  await folder.write(to, report.count(readLocal(file)), octal(stat));
+  report.fileDone();
 }
 
-/** Closes the source. */
 async function copyFolder(copying: Copying, source: LocalFolder, to: string): Promise<void> {
   const { folder, report } = copying;
-  try {
-    const names = await source.names();
-    const there = await folder.follow(to);
-    if (there === undefined) await folder.mkdir(to, octal(source.stat));
-    else if (there.stat.type !== 'directory') throw new Error(`${to} is no folder`);
-    report.folderDone();
-    for (const name of names) {
-      const path = join(source.path, name);
-      const target = posix.join(to, name);
-      await report.part(path, async () => {
-        const found = await source.statOf(name);
-        if (found === undefined) throw new Error('it has gone meanwhile');
-        if (found.isDirectory()) await copyFolder(copying, await source.enter(name), target);
-        else if (found.isFile()) await copyFile(copying, path, await source.open(name, constants.O_RDONLY), target);
-        else report.skip(path, found.isSymbolicLink() ? 'it is a link' : 'it is neither a file nor a folder');
-      });
-    }
-  } finally {
-    await source.close();
+  const names = await source.names();
+  const there = await folder.follow(to);
+  if (there === undefined) await folder.mkdir(to, octal(source.stat));
+  else if (there.stat.type !== 'directory') throw new Error(`${to} is no folder`);
+  report.folderDone();
+  for (const name of names) {
+    const path = join(source.path, name);
+    const target = posix.join(to, name);
+    await report.part(path, async () => {
+      const found = await source.statOf(name);
+      if (found === undefined) throw new Error('it has gone meanwhile');
+      if (found.isDirectory()) {
+        const inner = await source.enter(name);
+        await closing(inner, () => copyFolder(copying, inner, target));
+      } else if (found.isFile()) {
+        const file = await source.open(name, constants.O_RDONLY);
+        await closing(file, () => copyFile(copying, path, file, target));
+      } else report.skip(path, found.isSymbolicLink() ? 'it is a link' : 'it is neither a file nor a folder');
+    });
   }
 }
 

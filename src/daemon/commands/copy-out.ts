@@ -1,7 +1,7 @@
 import { basename, dirname, join, posix } from 'node:path';
-import { AgentContainersError } from '../../errors.ts';
 import type { WireFileStat } from '../../http/runtime-wire-schemas.ts';
 import { copiedName, entryName } from './copy-path.ts';
+import { closing, type Copying, inTheWay, noFolder, noSource, notAFile } from './copying.ts';
 import type { CopyReport } from './copy-report.ts';
 import type { ContainerFolder } from './container-files.ts';
 import { statOf, writeLocal, writeNamed } from './local-files.ts';
@@ -51,14 +51,6 @@ async function enterNamed(to: string, isInto: boolean, name: string | undefined,
   return closing(parent, () => enterOrMake(parent, isInto && name !== undefined ? name : basename(to), mode));
 }
 
-async function closing<T>(folder: LocalFolder, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } finally {
-    await folder.close();
-  }
-}
-
 /** To standard output, as it is. */
 export async function copyToStream(
   folder: ContainerFolder,
@@ -72,11 +64,6 @@ export async function copyToStream(
   report.begin(from, found.stat.size);
   for await (const bytes of report.count(await folder.read(found.path))) await write(bytes);
   report.fileDone();
-}
-
-interface Copying {
-  readonly folder: ContainerFolder;
-  readonly report: CopyReport;
 }
 
 async function receive(
@@ -132,23 +119,4 @@ async function enterOrMake(parent: LocalFolder, name: string, mode: number): Pro
 
 function modeOf({ mode }: WireFileStat): number {
   return /^[0-7]{3,4}$/.test(mode) ? Number.parseInt(mode, 8) & 0o777 : 0o644;
-}
-
-function noSource(path: string): AgentContainersError {
-  return new AgentContainersError('path-not-found', `Copying ${path} failed: there is no such path in the container.`);
-}
-
-function notAFile(path: string): AgentContainersError {
-  return new AgentContainersError('invalid-request', `Copying ${path} failed: it is not a file.`);
-}
-
-export function inTheWay(path: string): AgentContainersError {
-  return new AgentContainersError(
-    'invalid-request',
-    `Copying to ${path} failed: there is something that is no folder.`,
-  );
-}
-
-export function noFolder(path: string): AgentContainersError {
-  return new AgentContainersError('path-not-found', `Copying to ${path} failed: there is no such folder.`);
 }

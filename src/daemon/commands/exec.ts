@@ -1,19 +1,18 @@
 import { fstatSync, type Stats } from 'node:fs';
-import { AgentContainersError, errorMessage } from '../../errors.ts';
+import { AgentContainersError } from '../../errors.ts';
 import { LIMITS } from '../../http/limits.ts';
 import type { StartBody } from '../../http/runtime-wire-schemas.ts';
-import { parseDuration } from '../duration.ts';
+import { parseDurationFlag } from '../duration.ts';
+import { explainTo } from '../output/explain.ts';
 import { runSession, type SessionEnd, type SessionWorld } from '../session/run-session.ts';
 import { processWorld } from '../session/session-world.ts';
 import { isInteractive, terminalSize } from '../terminal/local-terminal.ts';
 import { conclude, leftCode } from './conclude-exit.ts';
 import { type CommandContext, devcontainerPath, findDevcontainer, type LocationFlags } from './context.ts';
-import { concludeRefusal, explainTo, isTerminalRefused, withoutTerminal } from './terminal-refusals.ts';
+import { startFields, type StartFlags } from './start-fields.ts';
+import { concludeRefusal, isTerminalRefused, withoutTerminal } from './terminal-refusals.ts';
 
-export interface ExecFlags {
-  readonly user?: string;
-  readonly workdir?: string;
-  readonly env: Readonly<Record<string, string>>;
+export interface ExecFlags extends StartFlags {
   /** Undefined: when it is a file, or the terminal that the command runs in. */
   readonly stdin?: boolean;
   /** Undefined: when both standard input and standard output are terminals. */
@@ -39,7 +38,7 @@ export async function exec(
       `Running the command failed: the name of the program has more than ${LIMITS.programChars} characters. Put what is long into its arguments.`,
     );
   }
-  const timeout = flags.timeout === undefined ? undefined : readTimeout(flags.timeout);
+  const timeout = flags.timeout === undefined ? undefined : parseDurationFlag('--timeout', flags.timeout);
   const { json } = output;
   const isByDefault = flags.tty === undefined && flags.stdin !== false && isInteractive(world.stdio);
   const tty = !json && (flags.tty ?? isByDefault);
@@ -53,9 +52,7 @@ export async function exec(
   const base = devcontainerPath(entry.id);
   const start: StartBody = {
     argv: words,
-    ...(flags.workdir === undefined ? {} : { cwd: flags.workdir }),
-    ...(flags.user === undefined ? {} : { user: flags.user }),
-    ...(Object.keys(flags.env).length === 0 ? {} : { env: { ...flags.env } }),
+    ...startFields(flags),
     ...(timeout === undefined ? {} : { timeout_ms: timeout }),
     ...(readsInput ? { stdin: true } : {}),
   };
@@ -112,12 +109,4 @@ function checkSize(start: StartBody): void {
     'invalid-request',
     'Running the command failed: it is longer than 1 MiB. Pass what is long as standard input.',
   );
-}
-
-function readTimeout(text: string): number {
-  try {
-    return parseDuration(text);
-  } catch (error) {
-    throw new AgentContainersError('invalid-request', `Reading --timeout "${text}" failed: ${errorMessage(error)}`);
-  }
 }

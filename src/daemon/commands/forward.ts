@@ -3,6 +3,7 @@ import type { WireForward, WireForwards } from '../../http/runtime-wire-schemas.
 import type { WireDevcontainer } from '../../http/wire-schemas.ts';
 import type { DaemonClient } from '../client/client.ts';
 import { EXIT } from '../exit-codes.ts';
+import { explainTo } from '../output/explain.ts';
 import { plainText } from '../output/plain-text.ts';
 import { renderTable, type TableColumn } from '../output/table.ts';
 import { type CommandContext, devcontainerPath, findDevcontainer, type LocationFlags } from './context.ts';
@@ -45,8 +46,8 @@ async function begin(
   const name = plainText(entry.name);
   if (made.status === 'failed') {
     const why = plainText(made.error ?? 'nobody knows why').replace(/\.$/, '');
-    output.note(
-      `${output.errorColors.red('error:')} Listening on 127.0.0.1:${made.host_port} failed: ${why}. End it with: agentcontainers forward --end ${name} ${plainText(made.id)}`,
+    explainTo(output).error(
+      `Listening on 127.0.0.1:${made.host_port} failed: ${why}. End it with: agentcontainers forward --end ${name} ${plainText(made.id)}`,
     );
     return EXIT.failed;
   }

@@ -1,9 +1,11 @@
-import { AgentContainersError, errorMessage } from '../../errors.ts';
+import { AgentContainersError } from '../../errors.ts';
 import type { WireProcess } from '../../http/runtime-wire-schemas.ts';
-import { parseDuration } from '../duration.ts';
+import { parseDurationFlag } from '../duration.ts';
 import { EXIT } from '../exit-codes.ts';
+import { explainTo } from '../output/explain.ts';
 import { plainText } from '../output/plain-text.ts';
 import { killPath, signalPath } from '../session/process-paths.ts';
+import { survivorsText } from './conclude-exit.ts';
 import { type CommandContext, devcontainerPath, findDevcontainer, type LocationFlags } from './context.ts';
 import { sendAboutProcess } from './process-list.ts';
 import { stateOf } from './ps.ts';
@@ -30,7 +32,10 @@ export async function kill(
       'Ending the process failed: --grace is for an end of the whole tree, and --signal sends one signal instead. Give one of them.',
     );
   }
-  const grace = flags.grace === undefined ? {} : { grace_ms: readGrace(flags.grace) };
+  const grace =
+    flags.grace === undefined
+      ? {}
+      : { grace_ms: parseDurationFlag('--grace', flags.grace, { min: 0, max: LONGEST_GRACE_MS }) };
   const entry = await findDevcontainer(client, name);
   const base = devcontainerPath(entry.id);
   if (flags.signal !== undefined) {
@@ -48,9 +53,7 @@ export async function kill(
   output.result(process);
   const survivors = survivorsOf(process);
   if (survivors.length > 0) {
-    output.note(
-      `${output.errorColors.red('error:')} These processes may be of it, and were not or could not be ended: ${survivors.join(', ')}.`,
-    );
+    explainTo(output).error(survivorsText(survivors));
     return EXIT.failed;
   }
   output.line(`${plainText(process.id)} has ended with all that it had started: ${plainText(stateOf(process))}.`);
@@ -60,12 +63,4 @@ export async function kill(
 function survivorsOf({ running, exit, pid }: WireProcess): readonly (number | string)[] {
   if (exit !== undefined) return exit.survivors;
   return running ? [pid ?? 'its main process'] : [];
-}
-
-function readGrace(text: string): number {
-  try {
-    return /^0(?:ms|s)?$/.test(text.trim()) ? 0 : parseDuration(text, { max: LONGEST_GRACE_MS });
-  } catch (error) {
-    throw new AgentContainersError('invalid-request', `Reading --grace "${text}" failed: ${errorMessage(error)}`);
-  }
 }

@@ -8,13 +8,10 @@ import { processWorld } from '../session/session-world.ts';
 import { isInteractive, terminalSize } from '../terminal/local-terminal.ts';
 import { attachTo } from './attach.ts';
 import { type CommandContext, devcontainerPath, findDevcontainer, type LocationFlags } from './context.ts';
+import { startFields, type StartFlags } from './start-fields.ts';
 import { concludeRefusal, isTerminalRefused, withoutTerminal } from './terminal-refusals.ts';
 
-export interface ShellFlags extends LocationFlags {
-  readonly user?: string;
-  readonly workdir?: string;
-  readonly env: Readonly<Record<string, string>>;
-}
+export type ShellFlags = LocationFlags & StartFlags;
 
 /** Opens a shell that goes on when it is left. With --json it is only started, and described. */
 export async function shell(
@@ -35,9 +32,7 @@ export async function shell(
   const start: StartBody = {
     argv: [...LOGIN_SHELL],
     tty: terminalSize(world.stdio),
-    ...(flags.workdir === undefined ? {} : { cwd: flags.workdir }),
-    ...(flags.user === undefined ? {} : { user: flags.user }),
-    ...(Object.keys(flags.env).length === 0 ? {} : { env: { ...flags.env } }),
+    ...startFields(flags),
   };
   let process: WireProcess;
   try {

@@ -1,15 +1,7 @@
 import { AgentContainersError, isAgentContainersError } from '../../errors.ts';
+import { explainTo } from '../output/explain.ts';
 import type { Output } from '../output/output.ts';
 import { plainText } from '../output/plain-text.ts';
-import type { Explain } from './conclude-exit.ts';
-
-/** Words on standard error, beside what the command itself writes there. */
-export function explainTo(output: Output): Explain {
-  return {
-    error: (message) => output.note(`${output.errorColors.red('error:')} ${plainText(message)}`),
-    note: (message) => output.note(plainText(message)),
-  };
-}
 
 function textOf(error: AgentContainersError): string {
   const { detail } = error.details;

@@ -7,7 +7,8 @@ import { PassThrough, Writable } from 'node:stream';
 import pc from 'picocolors';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { WireExit, WireProcess } from '../../http/runtime-wire-schemas.ts';
-import { createDaemonClient, MOUNT } from '../client/client.ts';
+import { MOUNT_PATH } from '../../http/mount-path.ts';
+import { createDaemonClient } from '../client/client.ts';
 import { createOutput } from '../output/output.ts';
 import type { SessionWorld } from '../session/run-session.ts';
 import type { Stdio } from '../terminal/local-terminal.ts';
@@ -109,7 +110,7 @@ export async function startTestDaemon(script: TestDaemonScript): Promise<TestDae
 }
 
 function pathOf({ url = '' }: IncomingMessage): string {
-  return url.startsWith(MOUNT) ? url.slice(MOUNT.length) : url;
+  return url.startsWith(MOUNT_PATH) ? url.slice(MOUNT_PATH.length) : url;
 }
 
 export interface TestWorld extends SessionWorld {
