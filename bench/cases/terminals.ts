@@ -10,6 +10,7 @@ const KEYSTROKES = 300;
 /** In a terminal that echoes; none of them means anything to `cat`. */
 const KEYS = 'abcdefghijklmnopqrstuvwxyz';
 const INTERRUPTS = 10;
+const LIMIT_MS = 120_000;
 /** How long `yes` has written when it is interrupted. */
 const FLOOD_MS = 500;
 
@@ -23,23 +24,29 @@ export async function keystrokes(context: BenchContext, daemon: RunningDaemon, i
     echoed += bytes.toString();
     onEcho();
   });
-  await once(socket, 'open');
   const samples: number[] = [];
-  for (let number = 0; number < KEYSTROKES; number++) {
-    const key = KEYS[number % KEYS.length] ?? 'a';
-    echoed = '';
-    const seen = new Promise<void>((resolve) => {
-      onEcho = () => {
-        if (echoed.includes(key)) resolve();
-      };
-    });
-    const began = performance.now();
-    socket.send(JSON.stringify({ data: key }));
-    await seen;
-    samples.push(performance.now() - began);
-    await sleep(5);
+  try {
+    const closed = closeOf(socket).then(() => Promise.reject(new Error('The terminal closed before all was typed.')));
+    closed.catch(() => {});
+    await once(socket, 'open');
+    for (let number = 0; number < KEYSTROKES; number++) {
+      const key = KEYS[number % KEYS.length] ?? 'a';
+      echoed = '';
+      const seen = new Promise<void>((resolve) => {
+        onEcho = () => {
+          if (echoed.includes(key)) resolve();
+        };
+      });
+      const began = performance.now();
+      socket.send(JSON.stringify({ data: key }));
+      await Promise.race([seen, closed]);
+      samples.push(performance.now() - began);
+      // Nobody types faster.
+      await sleep(5);
+    }
+  } finally {
+    socket.terminate();
   }
-  socket.terminate();
   const rounds = String(samples.length);
   const at = (q: number): number => quantile(samples, q);
   return [
@@ -61,14 +68,18 @@ export async function interrupts(context: BenchContext, daemon: RunningDaemon, i
   const samples: number[] = [];
   for (let round = 0; round < INTERRUPTS; round++) {
     const socket = terminal(daemon, id, 'exec yes');
-    const closed = once(socket, 'close');
-    await once(socket, 'message');
-    await sleep(FLOOD_MS);
-    const began = performance.now();
-    socket.send(JSON.stringify({ data: '\u0003' }));
-    const [, reason] = (await closed) as [number, Buffer];
-    if (!reason.toString().includes('SIGINT')) throw new Error(`The terminal ended otherwise: ${reason.toString()}`);
-    samples.push(performance.now() - began);
+    try {
+      const closed = closeOf(socket);
+      await once(socket, 'message');
+      await sleep(FLOOD_MS);
+      const began = performance.now();
+      socket.send(JSON.stringify({ data: '\u0003' }));
+      const reason = await closed;
+      if (!reason.includes('SIGINT')) throw new Error(`The terminal ended otherwise: ${reason}`);
+      samples.push(performance.now() - began);
+    } finally {
+      socket.terminate();
+    }
   }
   return [
     {
@@ -80,6 +91,15 @@ export async function interrupts(context: BenchContext, daemon: RunningDaemon, i
       samples: { ours: samples },
     },
   ];
+}
+
+/** Why it closed. Rejects when it breaks, or does not within a while. */
+function closeOf(socket: WebSocket): Promise<string> {
+  const closed = once(socket, 'close', { signal: AbortSignal.timeout(LIMIT_MS) });
+  const reason = closed.then(([, why]) => String(why));
+  // Until somebody waits for it.
+  reason.catch(() => {});
+  return reason;
 }
 
 function terminal(daemon: RunningDaemon, id: string, command: string): WebSocket {

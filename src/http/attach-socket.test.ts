@@ -2,7 +2,8 @@ import { expect, test } from 'vitest';
 import type { DevcontainerRuntime } from '../agentcontainers/api.ts';
 import { createDeferred } from '../async/deferred.ts';
 import { AgentContainersError } from '../errors.ts';
-import { FakeProcess, openSocket, serveRuntime, soon } from './test-sockets.ts';
+import { FakeProcess } from './test-process.ts';
+import { openSocket, serveRuntime, soon } from './test-sockets.ts';
 
 const TTY = { tty: { width: 80, height: 24 }, kind: 'terminal' } as const;
 

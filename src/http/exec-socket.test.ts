@@ -7,7 +7,8 @@ import type { ErrorCode } from '../errors.ts';
 import type { DevcontainerRuntime } from '../agentcontainers/api.ts';
 import type { RouterOptions } from './router.ts';
 import { untilNextPing } from './test-server.ts';
-import { FakeProcess, openSocket, serveRuntime, soon } from './test-sockets.ts';
+import { FakeProcess } from './test-process.ts';
+import { openSocket, serveRuntime, soon } from './test-sockets.ts';
 
 interface Started {
   readonly spec: CommandSpec;

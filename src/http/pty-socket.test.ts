@@ -5,7 +5,8 @@ import type { CommandProcess, CommandSpec } from '../agentcontainers/ports.ts';
 import { AgentContainersError } from '../errors.ts';
 import type { ErrorCode } from '../errors.ts';
 import { LOGIN_SHELL } from './login-shell.ts';
-import { FakeProcess, openSocket, serveRuntime, soon } from './test-sockets.ts';
+import { FakeProcess } from './test-process.ts';
+import { openSocket, serveRuntime, soon } from './test-sockets.ts';
 
 const KEY = '3f2504e0-4f89-11d3-9a0c-0305e82c3301';
 

@@ -11,7 +11,9 @@ import { createApp } from './app.ts';
 import { createRouter } from './router.ts';
 import { scriptedApi } from './test-api.ts';
 import { ask, connect, listen, mount } from './test-server.ts';
-import { FakeProcess, openSocket, scriptedRuntime, serveRuntime, soon } from './test-sockets.ts';
+import { FakeProcess } from './test-process.ts';
+import { scriptedRuntime } from './test-runtime.ts';
+import { openSocket, serveRuntime, soon } from './test-sockets.ts';
 import type { SocketClient } from './test-sockets.ts';
 
 const KEY = '3f2504e0-4f89-11d3-9a0c-0305e82c3301';

@@ -6,18 +6,20 @@ import type {
   FileStat,
   OutputChunk,
   RunningCommand,
+  Via,
 } from '../agentcontainers/ports.ts';
 import { createItemPipe } from '../async/item-pipe.ts';
 import { createDeferred } from '../async/deferred.ts';
 
 // Support of the tests in this folder; not published.
 
-/** A container in which happens what the script says; any other call throws its name. */
+/** A container with a resident, in which happens what the script says; any other call throws its name. */
 export function scriptedRuntime(
   script: Partial<Omit<DevcontainerRuntime, 'files'>> & { readonly files?: Partial<ContainerFiles> } = {},
 ): DevcontainerRuntime {
   const { files = {}, ...rest } = script;
-  return unscripted<DevcontainerRuntime>('', { ...rest, files: unscripted<ContainerFiles>('files.', files) });
+  const via = (): Promise<Via> => Promise.resolve('resident');
+  return unscripted<DevcontainerRuntime>('', { via, ...rest, files: unscripted<ContainerFiles>('files.', files) });
 }
 
 function unscripted<T extends object>(prefix: string, script: object): T {

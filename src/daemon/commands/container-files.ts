@@ -5,8 +5,6 @@ import { type ClientRequest, connectionError, type DaemonClient } from '../clien
 
 /** Files of one container over the daemon's routes; each call ends when the signal aborts. */
 export interface ContainerFolder {
-  /** A link is shown as itself. `undefined` when there is nothing. */
-  stat(path: string): Promise<WireFileStat | undefined>;
   /** What a link leads to, over any number of links. `undefined` when there is nothing. */
   follow(path: string): Promise<{ readonly path: string; readonly stat: WireFileStat } | undefined>;
   list(path: string): Promise<WireFileList>;
@@ -35,7 +33,6 @@ export function createContainerFolder(client: DaemonClient, base: string, signal
   }
 
   return {
-    stat,
     async follow(path) {
       // `link/.` is asked for as the link: what it leads to is found out here.
       let at = posix.normalize(path).replace(/(?<=.)\/+$/, '');

@@ -33,8 +33,6 @@ export interface LastingOptions {
 
 export interface LastingConnection {
   readonly process: WireProcess;
-  /** Of the oldest output that was there to be seen. */
-  readonly firstOffset: number;
   readonly isAway: boolean;
   /** Rejects with a typed error. `left`: it was closed from here. */
   readonly ended: Promise<WireExit | 'left'>;
@@ -178,7 +176,6 @@ export async function openLastingConnection(options: LastingOptions): Promise<La
     get process() {
       return process;
     },
-    firstOffset: first.offset,
     get isAway() {
       return away;
     },
