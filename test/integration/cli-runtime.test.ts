@@ -1,23 +1,21 @@
-import { execFile, spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { open, mkdir, mkdtemp, readdir, readFile, realpath, rm, stat, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { open, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { WireProcess } from '../../src/http/runtime-wire-schemas.ts';
 import { isResidentBuilt } from './resident-support.ts';
-import { API, buildDaemon, type DaemonBuild, type DaemonProcess, isInjected, startDaemon } from './support/daemon.ts';
+import { API, type DaemonProcess, isInjected, startDaemon } from './support/daemon.ts';
 import { eventually } from './support/eventually.ts';
+import { ENGINE, makeOneFolder, type OneFolder } from './support/one-folder.ts';
 
 // The command line in a container, as a person uses it: child processes, a real daemon, engine and resident.
 
-const ENGINE = process.env['AGENTCONTAINERS_TEST_DOCKER_HOST'] ?? '';
 const hasPython = spawnSync('python3', ['-c', 'import pty, termios']).status === 0;
 
-let build: DaemonBuild;
+let one: OneFolder;
 let daemon: DaemonProcess;
 let base: string;
-let folder: string;
 let name: string;
 let devcontainer: string;
 const children: ChildProcess[] = [];
@@ -42,7 +40,7 @@ interface Ended {
 
 const environment = (): NodeJS.ProcessEnv => ({
   ...process.env,
-  AGENTCONTAINERS_STATE_DIR: join(base, 'state'),
+  AGENTCONTAINERS_STATE_DIR: one.stateDir,
   NO_COLOR: '1',
   TERM: 'xterm-256color',
 });
@@ -51,7 +49,7 @@ const environment = (): NodeJS.ProcessEnv => ({
 function start(
   args: readonly string[],
   stdin: 'ignore' | 'pipe' | number = 'ignore',
-  program = [process.execPath, build.main],
+  program = [process.execPath, one.main],
 ) {
   const [file = '', ...before] = program;
   const child = spawn(file, [...before, ...args], { env: environment(), cwd: base, stdio: [stdin, 'pipe', 'pipe'] });
@@ -76,20 +74,6 @@ async function json<T>(...args: string[]): Promise<T> {
   return JSON.parse((await run(...args, '--json')).text) as T;
 }
 
-function docker(...args: string[]): Promise<string> {
-  return new Promise((resolve) => {
-    execFile('docker', ['--host', ENGINE, ...args], (_error, stdout) => resolve(stdout.trim()));
-  });
-}
-
-const serve = (): Promise<DaemonProcess> =>
-  startDaemon({
-    main: build.main,
-    dockerHost: ENGINE,
-    stateDir: join(base, 'state'),
-    args: ['--log-level', 'warn', '--listen', 'off', folder],
-  });
-
 const processes = async (): Promise<WireProcess[]> => (await json<{ processes: WireProcess[] }>('ps', name)).processes;
 /** Whose command line has this word in it. */
 const processWith = (word: string): Promise<WireProcess> =>
@@ -102,29 +86,17 @@ const goneWith = (word: string): Promise<true> =>
   );
 
 beforeAll(async () => {
-  if (ENGINE === '') throw new Error('AGENTCONTAINERS_TEST_DOCKER_HOST is not set.');
   if (!hasPython) console.warn('SKIPPED: python3 is not there, so nothing is tested on a real terminal.');
-  base = await realpath(await mkdtemp(join(tmpdir(), 'ac-clirt-')));
-  build = await buildDaemon();
-  folder = join(base, `work-${basename(base).slice(-6).toLowerCase()}`);
-  await mkdir(folder);
-  await writeFile(join(folder, '.devcontainer.json'), '{ "image": "agentcontainers-base:1" }\n');
-  daemon = await serve();
-  const receipt = await daemon.create(folder);
-  const seen = await daemon.until(receipt.devcontainer_id, 'a container with its resident', isInjected);
-  name = seen.name;
-  devcontainer = seen.id;
+  one = await makeOneFolder('ac-clirt-');
+  ({ base } = one);
+  daemon = await one.serve();
+  ({ name, id: devcontainer } = await one.bringUp(daemon));
 }, 240_000);
 
 afterAll(async () => {
   for (const child of children) child.kill('SIGKILL');
   await daemon?.end('SIGKILL');
-  for (const workspace of [folder, otherFolder()]) {
-    const ids = await docker('ps', '-aq', '--filter', `label=devcontainer.local_folder=${workspace}`);
-    if (ids !== '') await docker('rm', '-f', ...ids.split('\n'));
-  }
-  await rm(base, { recursive: true, force: true });
-  await build?.remove();
+  await one?.remove(otherFolder());
 }, 120_000);
 
 describe.skipIf(!isResidentBuilt)('exec', () => {
@@ -150,7 +122,7 @@ describe.skipIf(!isResidentBuilt)('exec', () => {
     // From here on the highest is counted.
     await writeFile(`/proc/${daemon.pid}/clear_refs`, '5');
     const before = await memoryOf(status, 'VmRSS');
-    const program = ['sh', '-c', '"$@" | sha256sum', 'sh', process.execPath, build.main];
+    const program = ['sh', '-c', '"$@" | sha256sum', 'sh', process.execPath, one.main];
     const ended = await start(['exec', name, '--', 'sh', '-c', command], 'ignore', program).ended;
     const expected = createHash('sha256');
     const piece = Buffer.alloc(MIB, '0123456789abcde\n');
@@ -210,7 +182,7 @@ describe.skipIf(!isResidentBuilt)('exec', () => {
   });
 
   test('ends a command that nobody reads any more', async () => {
-    const program = ['sh', '-c', '"$@" | head -n 1', 'sh', process.execPath, build.main];
+    const program = ['sh', '-c', '"$@" | head -n 1', 'sh', process.execPath, one.main];
     const ended = await start(['exec', name, '--', 'yes', 'endless'], 'ignore', program).ended;
     expect([ended.text, ended.errors]).toEqual(['endless\n', '']);
     await goneWith('endless');
@@ -222,7 +194,7 @@ describe.skipIf(!isResidentBuilt)('exec', () => {
     const { id } = await processWith('# left');
     await daemon.end('SIGKILL');
     left.child.kill('SIGKILL');
-    daemon = await serve();
+    daemon = await one.serve();
     await eventually('that it is stalled', async () => {
       const listed = await run('ps', name);
       return new RegExp(`${id} .* stalled `).test(listed.text) && listed.errors.includes(`attach ${name} ${id}`);
@@ -235,7 +207,7 @@ describe.skipIf(!isResidentBuilt)('exec', () => {
     const counting = start(['exec', name, '--', 'sh', '-c', script]);
     await eventually('some lines', async () => (counting.text().includes('line-20\n') ? true : undefined));
     await daemon.end('SIGKILL');
-    daemon = await serve();
+    daemon = await one.serve();
     const ended = await counting.ended;
     expect(ended.text).toBe(Array.from({ length: 400 }, (_, index) => `line-${index}\n`).join(''));
     expect(ended.code).toBe(21);
@@ -256,7 +228,7 @@ describe.skipIf(!isResidentBuilt)('exec', () => {
           ((await processWith(word)).stdin?.written ?? 0) >= 65_536 ? true : undefined,
         );
         await daemon.end(signal);
-        daemon = await serve();
+        daemon = await one.serve();
         const ended = await reading.ended;
         expect([ended.code, ended.text]).toEqual([1, '']);
         expect(ended.errors).toMatch(/standard input[^]*may be lost[^]*The command was ended/);
@@ -278,7 +250,7 @@ describe.skipIf(!isResidentBuilt)('exec', () => {
       await daemon.end(signal);
       await eventually('the note', async () => (counting.errors().includes('has gone') ? true : undefined));
       counting.child.stdin?.end(Buffer.alloc(300_000));
-      daemon = await serve();
+      daemon = await one.serve();
       const ended = await counting.ended;
       expect([ended.code, ended.text]).toEqual([0, '70000\n300000\n']);
       expect(ended.errors).toContain('nothing is lost');
@@ -374,7 +346,7 @@ async function onTerminal(
 ): Promise<OnTerminal> {
   // On a slow machine the size must be there before it is asked for.
   const program = ['python3', '-c', TERMINAL, JSON.stringify(steps), 'sh', '-c', 'sleep 0.3; exec "$@"', 'sh'];
-  const ended = await start([process.execPath, build.main, ...args], 'ignore', program).ended;
+  const ended = await start([process.execPath, one.main, ...args], 'ignore', program).ended;
   if (ended.text === '') throw new Error(ended.errors);
   return JSON.parse(ended.text) as OnTerminal;
 }
@@ -441,7 +413,7 @@ describe.skipIf(!isResidentBuilt || !hasPython)('on a terminal', () => {
       return page.output.includes('begun-2');
     });
     await daemon.end('SIGKILL');
-    daemon = await serve();
+    daemon = await one.serve();
     expect(await looking).toMatchObject({ code: 3, same: true, left: [] });
   });
 });
@@ -537,7 +509,7 @@ describe('where no resident runs', () => {
     await mkdir(join(otherFolder(), '.devcontainer'), { recursive: true });
     await writeFile(join(otherFolder(), '.devcontainer/devcontainer.json'), '{ "image": "agentcontainers-base:1" }\n');
     other = await startDaemon({
-      main: build.main,
+      main: one.main,
       dockerHost: ENGINE,
       stateDir: stateDir(),
       args: ['--log-level', 'warn', '--listen', 'off', '--sub-agent-command', 'sleep 100000', otherFolder()],
@@ -581,7 +553,7 @@ describe('where no resident runs', () => {
 test('completion in bash offers the names that the daemon knows, and is quick about it', async () => {
   const bin = join(base, 'bin');
   await mkdir(bin, { recursive: true });
-  await writeFile(join(bin, 'agentcontainers'), `#!/bin/sh\nexec "${process.execPath}" "${build.main}" "$@"\n`, {
+  await writeFile(join(bin, 'agentcontainers'), `#!/bin/sh\nexec "${process.execPath}" "${one.main}" "$@"\n`, {
     mode: 0o755,
   });
   const program = `PATH=${bin}:$PATH; source <(agentcontainers completion bash)

@@ -6,13 +6,13 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { createDeferred } from '../../src/async/deferred.ts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { docker, ENGINE, removeContainersOf } from './support/one-folder.ts';
 
 // The command line as a person uses it: built, as child processes, on a real engine and with the real CLI.
 
 const REPOSITORY = join(import.meta.dirname, '../..');
 const BUILD = join(REPOSITORY, 'node_modules/.cache/agentcontainers-cli-test');
 const MAIN = join(BUILD, 'dist/daemon/main.js');
-const ENGINE = process.env['AGENTCONTAINERS_TEST_DOCKER_HOST'] ?? '';
 
 interface Ended {
   readonly code: number | null;
@@ -123,12 +123,6 @@ function end(child: ChildProcess, signal: NodeJS.Signals): Promise<{ code: numbe
   });
 }
 
-function docker(...args: string[]): Promise<string> {
-  return new Promise((resolve) => {
-    execFile('docker', ['--host', ENGINE, ...args], (_error, stdout) => resolve(stdout.trim()));
-  });
-}
-
 beforeAll(async () => {
   if (ENGINE === '') throw new Error('AGENTCONTAINERS_TEST_DOCKER_HOST is not set.');
   await mkdir(BUILD, { recursive: true });
@@ -156,10 +150,7 @@ afterAll(async () => {
       // It has ended already, as it should.
     }
   }
-  for (const workspace of [folder, join(base, 'other'), join(base, 'reaching')]) {
-    const ids = await docker('ps', '-aq', '--filter', `label=devcontainer.local_folder=${workspace}`);
-    if (ids !== '') await docker('rm', '-f', ...ids.split('\n'));
-  }
+  await removeContainersOf(folder, join(base, 'other'), join(base, 'reaching'));
   await rm(base, { recursive: true, force: true });
 });
 

@@ -1,42 +1,27 @@
 import { randomUUID } from 'node:crypto';
-import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openSocket, type SocketClient } from '../../src/http/test-sockets.ts';
 import type { WireProcess } from '../../src/http/runtime-wire-schemas.ts';
 import type { WireDevcontainer, WireReceipt } from '../../src/http/wire-schemas.ts';
 import { isResidentBuilt } from './resident-support.ts';
-import { API, buildDaemon, type DaemonBuild, type DaemonProcess, isInjected, startDaemon } from './support/daemon.ts';
-import { JSON_TYPE } from './support/daemon.ts';
+import { API, type DaemonProcess, isInjected, JSON_TYPE } from './support/daemon.ts';
 import { eventually } from './support/eventually.ts';
+import { makeOneFolder, type OneFolder } from './support/one-folder.ts';
 import { screenOf } from './support/screen.ts';
 
 // A page comes back to its terminal: over a daemon that was killed hard, and after more output than is kept.
 
-const ENGINE = process.env['AGENTCONTAINERS_TEST_DOCKER_HOST'] ?? '';
 const SIZE = { width: 90, height: 24 };
 const MIB = 1024 * 1024;
 
-let build: DaemonBuild;
+let one: OneFolder;
 let daemon: DaemonProcess;
-let base: string;
-let folder: string;
 let id: string;
-
-const serve = (): Promise<DaemonProcess> =>
-  startDaemon({
-    main: build.main,
-    dockerHost: ENGINE,
-    stateDir: join(base, 'state'),
-    args: ['--log-level', 'warn', '--listen', 'off', folder],
-  });
 
 /** The daemon is killed, and another one finds the same container and its resident. */
 async function restart(): Promise<void> {
   await daemon.end('SIGKILL');
-  daemon = await serve();
+  daemon = await one.serve();
   await daemon.until(id, 'the same container', isInjected);
 }
 
@@ -51,12 +36,6 @@ async function bash(command: string): Promise<void> {
   expect((await daemon.ask(`${API}/devcontainers/${id}/bash`, request)).json).toMatchObject({ exit_code: 0 });
 }
 
-function docker(...args: string[]): Promise<string> {
-  return new Promise((resolve) => {
-    execFile('docker', ['--host', ENGINE, ...args], (_error, stdout) => resolve(stdout.trim()));
-  });
-}
-
 /** All rows but that of the status line. */
 const textOf = (client: SocketClient): string[] => screenOf(client.bytes(), SIZE).slice(0, -1);
 const showsFile = (client: SocketClient): Promise<unknown> =>
@@ -66,22 +45,13 @@ const LINES = 'for n in $(seq 1 40); do echo "line $n of the file"; done >/tmp/f
 
 describe.skipIf(!isResidentBuilt)('a terminal by its value', () => {
   beforeAll(async () => {
-    if (ENGINE === '') throw new Error('AGENTCONTAINERS_TEST_DOCKER_HOST is not set.');
-    base = await realpath(await mkdtemp(join(tmpdir(), 'ac-ptyrestart-')));
-    build = await buildDaemon();
-    folder = join(base, `work-${basename(base).slice(-6).toLowerCase()}`);
-    await mkdir(folder);
-    await writeFile(join(folder, '.devcontainer.json'), '{ "image": "agentcontainers-base:1" }\n');
-    daemon = await serve();
-    const receipt = await daemon.create(folder);
-    ({ id } = await daemon.until(receipt.devcontainer_id, 'a container with its resident', isInjected));
+    one = await makeOneFolder('ac-ptyrestart-');
+    daemon = await one.serve();
+    ({ id } = await one.bringUp(daemon));
   }, 240_000);
   afterAll(async () => {
     await daemon?.end('SIGKILL');
-    const ids = await docker('ps', '-aq', '--filter', `label=devcontainer.local_folder=${folder}`);
-    if (ids !== '') await docker('rm', '-f', ...ids.split('\n'));
-    await rm(base, { recursive: true, force: true });
-    await build?.remove();
+    await one?.remove();
   }, 120_000);
 
   test('holds a recreate off, and so does a command; it is cut off by force', async () => {
