@@ -153,7 +153,10 @@ async function* readLog(process: EngineProcess, query: OutputQuery, clock: Clock
       at = chunk.offset + bytes.length;
       yield { ...chunk, bytes };
     }
-    if (!follow || left <= 0 || (log.isClosed && log.end <= at)) return;
+    if (!follow || left <= 0) return;
+    // What came while the reader was busy has woken nobody: waiting begins only where there is nothing more.
+    if (log.end > Math.max(at, log.start)) continue;
+    if (log.isClosed) return;
     await (signal ? raceAbort(log.changed(), signal) : log.changed());
   }
 }
