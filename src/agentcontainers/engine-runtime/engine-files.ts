@@ -2,11 +2,11 @@ import { posix } from 'node:path';
 import type { ContainerFiles, FileStat } from '../ports.ts';
 import { rfc3339 } from '../../clock/rfc3339.ts';
 import { AgentContainersError } from '../../errors.ts';
-import { plainLine } from '../../text/plain-text.ts';
-import { failureReason, runCommand } from './run-command.ts';
+import { runCommand } from './run-command.ts';
 import type { CommandResult } from './run-command.ts';
 import type { EngineWorld } from './engine-process.ts';
 import { needsResident } from './needs-resident.ts';
+import { fileFailure, readFile } from './read-file.ts';
 
 const TIMEOUT_MS = 30_000;
 const COPY_TIMEOUT_MS = 600_000;
@@ -87,9 +87,7 @@ export function createEngineFiles(world: EngineWorld, newId: () => string): Cont
     if (result.exitCode === EXISTS) {
       throw new AgentContainersError('command-refused', `${doing} failed: there is something already.`);
     }
-    if (result.exitCode === 127 || result.exitCode === 126)
-      throw needsResident(doing, plainLine(failureReason(result)));
-    throw new AgentContainersError('command-refused', `${doing} failed: ${plainLine(failureReason(result))}.`);
+    throw fileFailure(doing, result);
   }
   async function change(doing: string, script: string, path: string, args: readonly string[], signal?: AbortSignal) {
     const { stdout } = await run(doing, script, args, signal);
@@ -126,7 +124,8 @@ export function createEngineFiles(world: EngineWorld, newId: () => string): Cont
       const limit = length === undefined ? '' : ` | head -c ${Math.trunc(length)}`;
       const argv = ['/bin/sh', '-c', `tail -c +${Math.trunc(offset) + 1} -- "$1"${limit}`, 'sh', at];
       const session = await engine.exec({ containerId, argv, user, signal });
-      return { size: found.size, bytes: session.stdout };
+      const atLeast = Math.min(length ?? Infinity, Math.max(0, found.size - offset));
+      return { size: found.size, bytes: readFile(session, { doing, atLeast, signal }) };
     },
     async write(path, content, options = {}, signal) {
       const doing = `Writing ${JSON.stringify(path)}`;

@@ -76,7 +76,8 @@ export function failureReason(result: CommandResult): string {
   return text === '' ? code : `${text.replace(/[.\s]+$/, '').slice(0, 300)} (${code})`;
 }
 
-async function readBeginning(stream: AsyncIterable<Uint8Array>, kept: number): Promise<string> {
+/** A stream read to its end, of which only so many bytes are kept. Never rejects. */
+export async function readBeginning(stream: AsyncIterable<Uint8Array>, kept: number): Promise<string> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   try {
