@@ -34,6 +34,58 @@ async function nextOf(output: AsyncIterator<OutputChunk>): Promise<string> {
   return found.done === true ? '(the end)' : Buffer.from(found.value.bytes).toString();
 }
 
+async function text(output: AsyncIterable<OutputChunk>): Promise<string> {
+  let all = '';
+  for await (const { bytes } of output) all += Buffer.from(bytes).toString();
+  return all;
+}
+
+describe('a command that is run twice with one key', () => {
+  const spec = { argv: ['cat'], stdin: true, key: 'k' };
+
+  it('tells each of its callers all of its output', async () => {
+    const first = await runtime.exec(spec);
+    await first.write('one ');
+    await clock.settle();
+    const second = await runtime.exec(spec);
+    expect(second.process.id).toBe(first.process.id);
+    const read = [text(first.output), text(second.output)];
+    await second.write('two');
+    second.closeStdin();
+    expect(await Promise.all(read)).toEqual(['one two', 'one two']);
+  });
+
+  it('goes on for the one when the other lets it run on', async () => {
+    const first = await runtime.exec(spec);
+    const second = await runtime.exec(spec);
+    second.detach();
+    const read = text(first.output);
+    await first.write('one');
+    first.closeStdin();
+    expect(await read).toBe('one');
+    expect(await text(second.output)).toBe('');
+  });
+
+  it.each(['the first', 'the second'] as const)('waits for %s when that is the slower one', async (slower) => {
+    engine.onExec(['yes'], ({ stdout, signal }) => {
+      for (let piece = 0; piece < 100; piece++) stdout(Buffer.alloc(65_536, 'y'));
+      return new Promise((resolve) => signal.addEventListener('abort', () => resolve(0)));
+    });
+    const yes = { argv: ['yes'], key: 'yes' };
+    const first = await runtime.exec(yes);
+    const second = await runtime.exec(yes);
+    const [fast, slow] = slower === 'the second' ? [first, second] : [second, first];
+    const read = [text(fast.output)];
+    await clock.settle();
+    expect(fast.process.output.end).toBeLessThan(1_048_576);
+    read.push(text(slow.output));
+    await clock.settle();
+    expect(fast.process.output.end).toBe(6_553_600);
+    engine.openExecs[0]?.end(0);
+    expect((await Promise.all(read)).map(({ length }) => length)).toEqual([6_553_600, 6_553_600]);
+  });
+});
+
 describe('output that is followed', () => {
   it('is told at once when it came while its reader was busy with what was before', async () => {
     const { id } = await runtime.spawn({ argv: ['cat'], stdin: true });

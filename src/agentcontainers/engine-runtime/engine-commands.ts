@@ -67,9 +67,9 @@ export function createEngineCommands(world: EngineWorld): EngineCommands {
 
   async function run(spec: CommandSpec, signal?: AbortSignal): Promise<RunningCommand> {
     const process = await start(spec, 'exec', signal);
-    const pipe = createItemPipe<OutputChunk>(() => process.resume());
+    const pipe = createItemPipe<OutputChunk>(() => reader.hasRoom());
     for (const chunk of process.log.from(0)) pipe.push(chunk, chunk.bytes.length);
-    process.onChunk = (chunk) => pipe.push(chunk, chunk.bytes.length);
+    const reader = process.addReader((chunk) => pipe.push(chunk, chunk.bytes.length));
     void untilClosed(process).then(() => pipe.end());
     const onAbort = (): void => void process.endOrLeave(spec.graceMs ?? GRACE_MS, 'killed');
     signal?.addEventListener('abort', onAbort, { once: true });
@@ -88,6 +88,7 @@ export function createEngineCommands(world: EngineWorld): EngineCommands {
       kill: (graceMs = spec.graceMs ?? GRACE_MS) => process.kill(graceMs),
       detach() {
         unlisten();
+        reader.remove();
         pipe.discard();
       },
       exited: process.exited,

@@ -1,6 +1,7 @@
 // INVARIANTS
 // - `exited` settles once and never rejects; then no timer is left.
 // - Whoever ends the command first names the reason.
+// - While it runs its output waits for the slowest of its readers.
 import { randomBytes } from 'node:crypto';
 import { createDeferred } from '../../async/deferred.ts';
 import type { CommandExit, CommandKind, CommandProcess, CommandSpec, ContainerEngine, OutputChunk } from '../ports.ts';
@@ -48,9 +49,15 @@ export interface EngineProcess {
   /** The same; where that is not possible it is left alone, and `exited` settles all the same. Never rejects. */
   endOrLeave(graceMs: number, reason: 'killed' | 'timeout'): Promise<void>;
   terminate(): Promise<void>;
-  /** Called for each chunk; false: hold back until `resume`. One at a time. */
-  onChunk: ((chunk: OutputChunk) => boolean) | undefined;
-  resume(): void;
+  /** Hands each chunk to it from now on. False: the output waits until it says that it has room. */
+  addReader(take: (chunk: OutputChunk) => boolean): OutputReader;
+}
+
+/** One of those that the output of a command waits for. */
+export interface OutputReader {
+  hasRoom(): void;
+  /** It gets nothing more, and nothing waits for it. */
+  remove(): void;
 }
 
 const GRACE_MS = 2_000;
@@ -81,19 +88,28 @@ export async function startEngineProcess(
   const exited = createDeferred<CommandExit>();
   let exit: CommandExit | undefined;
   let endedBy: 'killed' | 'timeout' | undefined;
-  let resume = createDeferred<void>();
+  const readers = new Set<(chunk: OutputChunk) => boolean>();
+  const full = new Set<(chunk: OutputChunk) => boolean>();
+  let room = createDeferred<void>();
   let timer: Timer | undefined;
   let written = 0;
   let isStdinOpen = spec.stdin === true;
 
-  /** False: the reader wants no more for now. */
+  /** False: some reader wants no more for now. */
   function take(stream: OutputChunk['stream'], bytes: Uint8Array): boolean {
     const chunk = log.append(stream, bytes);
-    return process.onChunk?.(chunk) ?? true;
+    for (const reader of readers) if (!reader(chunk)) full.add(reader);
+    return full.size === 0;
+  }
+  function goOnIfFree(): void {
+    if (full.size > 0) return;
+    room.resolve();
+    room = createDeferred();
   }
   async function read(source: AsyncIterable<Uint8Array>, stream: OutputChunk['stream']): Promise<void> {
     try {
-      for await (const bytes of source) if (!take(stream, bytes)) await resume.promise;
+      // What is left of it after its end is little, and waits for nobody.
+      for await (const bytes of source) if (!take(stream, bytes) && !exit) await room.promise;
     } catch {
       // The session tells how it ended.
     }
@@ -103,7 +119,7 @@ export async function startEngineProcess(
     const reason = code === null && !endedBy ? 'lost' : (endedBy ?? 'exit');
     exit = { code, signal: null, reason, survivors: [], backgroundHeld, via: 'engine' };
     timer?.stop();
-    resume.resolve();
+    room.resolve();
     exited.resolve(exit);
   }
   async function send(name: 'TERM' | 'KILL'): Promise<void> {
@@ -160,10 +176,19 @@ export async function startEngineProcess(
   const process: EngineProcess = {
     log,
     exited: exited.promise,
-    onChunk: undefined,
-    resume() {
-      resume.resolve();
-      resume = createDeferred();
+    addReader(reader) {
+      readers.add(reader);
+      return {
+        hasRoom() {
+          full.delete(reader);
+          goOnIfFree();
+        },
+        remove() {
+          readers.delete(reader);
+          full.delete(reader);
+          goOnIfFree();
+        },
+      };
     },
     describe: () => ({
       id: made.id,
