@@ -1,5 +1,6 @@
 // INVARIANTS
-// - The newest bytes, at most `capacity` and one chunk, are kept; each has its offset since the start.
+// - The newest bytes, at most `capacity` and one piece, are kept; each has its offset since the start.
+// - What was told never changes, whatever comes later.
 import type { OutputChunk } from '../ports.ts';
 
 /** What one command has written, for any number of readers. */
@@ -10,15 +11,34 @@ export interface OutputLog {
   append(stream: OutputChunk['stream'], bytes: Uint8Array): OutputChunk;
   /** Nothing more comes. */
   close(): void;
-  /** The chunks from `offset` on that are kept. */
+  /** What is kept from `offset` on, not in the pieces in which it came. */
   from(offset: number): OutputChunk[];
   readonly isClosed: boolean;
   /** Resolves at the next chunk or the end. */
   changed(): Promise<void>;
 }
 
+/** Neighbours of one stream are joined up to this: what holding a piece takes beside its bytes is many times a short one. */
+const JOINED_BYTES = 4_096;
+/** What a piece counts at least, so that streams which take turns do not fill the memory either. */
+const PIECE_BYTES = 64;
+
+interface Piece {
+  readonly stream: OutputChunk['stream'];
+  readonly offset: number;
+  length: number;
+  /** Longer than `length` where more fits in. */
+  buffer: Uint8Array;
+}
+
+const costOf = ({ length }: Piece): number => Math.max(length, PIECE_BYTES);
+
 export function createOutputLog(capacity: number): OutputLog {
-  let chunks: OutputChunk[] = [];
+  // By their numbers from `first` to `next`, so that the oldest goes without moving the others.
+  const pieces = new Map<number, Piece>();
+  let first = 0;
+  let next = 0;
+  let cost = 0;
   let end = 0;
   let isClosed = false;
   let waiting: (() => void)[] = [];
@@ -28,18 +48,41 @@ export function createOutputLog(capacity: number): OutputLog {
     waiting = [];
     for (const reader of readers) reader();
   }
-  function trim(): void {
-    let first = 0;
-    for (const { offset, bytes } of chunks) {
-      if (offset + bytes.length > end - capacity) break;
-      first++;
+  function keep(stream: OutputChunk['stream'], bytes: Uint8Array): void {
+    const last = pieces.get(next - 1);
+    if (last?.stream === stream && last.length + bytes.length <= JOINED_BYTES) {
+      cost -= costOf(last);
+      join(last, bytes);
+      cost += costOf(last);
+      return;
     }
-    if (first > 0) chunks = chunks.slice(first);
+    const piece = { stream, offset: end, length: bytes.length, buffer: bytes };
+    pieces.set(next++, piece);
+    cost += costOf(piece);
+  }
+  function trim(): void {
+    for (let oldest = pieces.get(first); oldest; oldest = pieces.get(first)) {
+      if (cost - costOf(oldest) < capacity) return;
+      cost -= costOf(oldest);
+      pieces.delete(first++);
+    }
+  }
+  /** The number of the first piece that ends after `offset`. */
+  function find(offset: number): number {
+    let low = first;
+    let high = next;
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      const piece = pieces.get(middle);
+      if (piece && piece.offset + piece.length <= offset) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 
   return {
     get start() {
-      return chunks[0]?.offset ?? end;
+      return pieces.get(first)?.offset ?? end;
     },
     get end() {
       return end;
@@ -49,8 +92,8 @@ export function createOutputLog(capacity: number): OutputLog {
     },
     append(stream, bytes) {
       const chunk = { stream, offset: end, bytes };
+      if (bytes.length > 0) keep(stream, bytes);
       end += bytes.length;
-      chunks.push(chunk);
       trim();
       wake();
       return chunk;
@@ -60,13 +103,30 @@ export function createOutputLog(capacity: number): OutputLog {
       wake();
     },
     from(offset) {
-      return chunks.flatMap((chunk) => {
-        const skipped = offset - chunk.offset;
-        if (skipped >= chunk.bytes.length) return [];
-        if (skipped <= 0) return [chunk];
-        return [{ stream: chunk.stream, offset, bytes: chunk.bytes.subarray(skipped) }];
-      });
+      const found: OutputChunk[] = [];
+      for (let number = find(offset); number < next; number++) {
+        const piece = pieces.get(number);
+        if (piece) found.push(chunkOf(piece, offset));
+      }
+      return found;
     },
     changed: () => (isClosed ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve))),
   };
+}
+
+/** Writes behind what is there, in a buffer of its own: the first one is somebody else's, and full. */
+function join(piece: Piece, bytes: Uint8Array): void {
+  const length = piece.length + bytes.length;
+  if (length > piece.buffer.length) {
+    const larger = new Uint8Array(Math.min(JOINED_BYTES, length * 2));
+    larger.set(piece.buffer);
+    piece.buffer = larger;
+  }
+  piece.buffer.set(bytes, piece.length);
+  piece.length = length;
+}
+
+function chunkOf({ stream, offset, length, buffer }: Piece, from: number): OutputChunk {
+  const skipped = Math.max(0, from - offset);
+  return { stream, offset: offset + skipped, bytes: buffer.subarray(skipped, length) };
 }
