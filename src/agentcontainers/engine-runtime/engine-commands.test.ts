@@ -100,3 +100,49 @@ describe('output that is followed', () => {
     expect(await nextOf(output)).toBe('(the end)');
   });
 });
+
+describe('the output of commands that have ended', () => {
+  const MIB = 1_048_576;
+  const startOf = async (id: string): Promise<number> => (await runtime.process(id)).output.start / MIB;
+
+  it('is kept up to 32 MiB in all, the newest of it, and of those that run all of it', async () => {
+    engine.onExec(['yes'], ({ spec, stdout, signal }) => {
+      for (let piece = 0; piece < 10; piece++) stdout(Buffer.alloc(MIB, 'y'));
+      if (spec.argv[1] === 'ends') return 0;
+      return new Promise((resolve) => signal.addEventListener('abort', () => resolve(0)));
+    });
+    const running = await runtime.spawn({ argv: ['yes', 'runs'], ringBytes: 10 * MIB });
+    const ended: string[] = [];
+    for (let command = 0; command < 5; command++) {
+      ended.push((await runtime.spawn({ argv: ['yes', 'ends'], ringBytes: 10 * MIB })).id);
+      await clock.settle();
+    }
+    expect(await Promise.all(ended.map(startOf))).toEqual([10, 8, 0, 0, 0]);
+    expect(await startOf(running.id)).toBe(0);
+    expect(await runtime.process(ended[0] ?? '')).toMatchObject({ exit: { code: 0 }, output: { end: 10 * MIB } });
+    expect(await text(runtime.output(ended[0] ?? '', { follow: true }))).toBe('');
+    expect((await text(runtime.output(ended[1] ?? '', { follow: true }))).length).toBe(2 * MIB);
+  });
+
+  it('is kept whole of the last one, however much it is', async () => {
+    engine.onExec(['yes'], ({ stdout }) => {
+      for (let piece = 0; piece < 40; piece++) stdout(Buffer.alloc(MIB, 'y'));
+      return 0;
+    });
+    const first = await runtime.spawn({ argv: ['yes'], ringBytes: 40 * MIB });
+    await clock.settle();
+    expect(await startOf(first.id)).toBe(0);
+    const last = await runtime.spawn({ argv: ['yes'], ringBytes: 40 * MIB });
+    await clock.settle();
+    expect(await Promise.all([first.id, last.id].map(startOf))).toEqual([40, 0]);
+  });
+
+  it('goes with the oldest of more than 256 of them', async () => {
+    engine.onExec(['true'], {});
+    const first = await runtime.spawn({ argv: ['true'] });
+    for (let command = 0; command < 256; command++) await runtime.spawn({ argv: ['true'] });
+    await clock.settle();
+    expect((await runtime.processes()).length).toBe(256);
+    await expect(runtime.process(first.id)).rejects.toMatchObject({ code: 'process-not-found' });
+  });
+});

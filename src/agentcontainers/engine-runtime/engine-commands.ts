@@ -1,5 +1,6 @@
 // INVARIANTS
 // - A key starts one command; ended commands are kept until they are forgotten, the newest 256 of them.
+// - Of what those have written the newest 32 MiB are kept, and all that was kept of the last one.
 import type { CommandKind, CommandProcess, CommandSpec, OutputChunk, OutputQuery, RunningCommand } from '../ports.ts';
 import { deadlineScope, raceAbort } from '../../async/abort.ts';
 import type { Clock } from '../../clock/clock.ts';
@@ -23,19 +24,36 @@ export interface EngineCommands {
 
 const GRACE_MS = 2_000;
 const MAX_ENDED = 256;
+/** The same as in a resident. */
+const MAX_ENDED_BYTES = 33_554_432;
 
 export function createEngineCommands(world: EngineWorld): EngineCommands {
   const { clock } = world;
   const processes = new Map<string, EngineProcess>();
+  /** Those of them that have ended and said all, the first one first. */
+  const ended = new Map<string, EngineProcess>();
   const byKey = new Map<string, { readonly what: string; readonly starting: Promise<EngineProcess> }>();
   let count = 0;
 
-  function dropOldest(): void {
-    const ended = [...processes].filter(([, process]) => !process.describe().running);
-    for (const [id, process] of ended.slice(0, Math.max(0, ended.length - MAX_ENDED))) drop(id, process);
+  function onEnd(id: string, process: EngineProcess): void {
+    if (!processes.has(id)) return;
+    ended.set(id, process);
+    for (const [oldest, its] of ended) {
+      if (ended.size <= MAX_ENDED) break;
+      drop(oldest, its);
+    }
+    const logs = [...ended.values()].map(({ log }) => log);
+    let over = logs.reduce((sum, { held }) => sum + held, -MAX_ENDED_BYTES);
+    for (const log of logs.slice(0, -1)) {
+      if (over <= 0) return;
+      const before = log.held;
+      log.shrink(before - over);
+      over -= before - log.held;
+    }
   }
   function drop(id: string, process: EngineProcess): void {
     processes.delete(id);
+    ended.delete(id);
     const { key } = process.describe();
     if (key !== undefined) byKey.delete(key);
   }
@@ -44,9 +62,10 @@ export function createEngineCommands(world: EngineWorld): EngineCommands {
     const { key } = spec;
     const known = key === undefined ? undefined : byKey.get(key);
     if (known) return known.what === whatOf(spec) ? known.starting : Promise.reject(otherCommand(key));
-    const starting = startEngineProcess(world, spec, { id: `engine-${++count}`, kind, signal }).then((process) => {
-      processes.set(process.describe().id, process);
-      dropOldest();
+    const id = `engine-${++count}`;
+    const starting = startEngineProcess(world, spec, { id, kind, signal }).then((process) => {
+      processes.set(id, process);
+      void process.log.closed.then(() => onEnd(id, process));
       return process;
     });
     if (key !== undefined) {
@@ -70,7 +89,7 @@ export function createEngineCommands(world: EngineWorld): EngineCommands {
     const pipe = createItemPipe<OutputChunk>(() => reader.hasRoom());
     for (const chunk of process.log.from(0)) pipe.push(chunk, chunk.bytes.length);
     const reader = process.addReader((chunk) => pipe.push(chunk, chunk.bytes.length));
-    void untilClosed(process).then(() => pipe.end());
+    void process.log.closed.then(() => pipe.end());
     const onAbort = (): void => void process.endOrLeave(spec.graceMs ?? GRACE_MS, 'killed');
     signal?.addEventListener('abort', onAbort, { once: true });
     const unlisten = (): void => signal?.removeEventListener('abort', onAbort);
@@ -123,10 +142,6 @@ function otherCommand(key: string | undefined): AgentContainersError {
     'command-refused',
     `Starting a command failed: the key ${JSON.stringify(key?.slice(0, 40))} is another command's. Give a new one.`,
   );
-}
-
-async function untilClosed({ log }: EngineProcess): Promise<void> {
-  while (!log.isClosed) await log.changed();
 }
 
 /** Waits for it, at most so long; rejects only with the signal's reason. */

@@ -1,12 +1,17 @@
 // INVARIANTS
 // - The newest bytes, at most `capacity` and one piece, are kept; each has its offset since the start.
 // - What was told never changes, whatever comes later.
+import { createDeferred } from '../../async/deferred.ts';
 import type { OutputChunk } from '../ports.ts';
 
 /** What one command has written, for any number of readers. */
 export interface OutputLog {
   readonly start: number;
   readonly end: number;
+  /** What is kept, as it counts for the capacity. */
+  readonly held: number;
+  /** Lets go of the oldest until no more than this is held. */
+  shrink(held: number): void;
   /** @returns the chunk with its offset */
   append(stream: OutputChunk['stream'], bytes: Uint8Array): OutputChunk;
   /** Nothing more comes. */
@@ -14,6 +19,7 @@ export interface OutputLog {
   /** What is kept from `offset` on, not in the pieces in which it came. */
   from(offset: number): OutputChunk[];
   readonly isClosed: boolean;
+  readonly closed: Promise<void>;
   /** Resolves at the next chunk or the end. */
   changed(): Promise<void>;
 }
@@ -40,7 +46,7 @@ export function createOutputLog(capacity: number): OutputLog {
   let next = 0;
   let cost = 0;
   let end = 0;
-  let isClosed = false;
+  const closed = createDeferred<void>();
   let waiting: (() => void)[] = [];
 
   function wake(): void {
@@ -60,9 +66,8 @@ export function createOutputLog(capacity: number): OutputLog {
     pieces.set(next++, piece);
     cost += costOf(piece);
   }
-  function trim(): void {
-    for (let oldest = pieces.get(first); oldest; oldest = pieces.get(first)) {
-      if (cost - costOf(oldest) < capacity) return;
+  function dropWhile(isOver: (oldest: Piece) => boolean): void {
+    for (let oldest = pieces.get(first); oldest && isOver(oldest); oldest = pieces.get(first)) {
       cost -= costOf(oldest);
       pieces.delete(first++);
     }
@@ -87,19 +92,24 @@ export function createOutputLog(capacity: number): OutputLog {
     get end() {
       return end;
     },
-    get isClosed() {
-      return isClosed;
+    get held() {
+      return cost;
     },
+    shrink: (held) => dropWhile(() => cost > held),
+    get isClosed() {
+      return closed.settled;
+    },
+    closed: closed.promise,
     append(stream, bytes) {
       const chunk = { stream, offset: end, bytes };
       if (bytes.length > 0) keep(stream, bytes);
       end += bytes.length;
-      trim();
+      dropWhile((oldest) => cost - costOf(oldest) >= capacity);
       wake();
       return chunk;
     },
     close() {
-      isClosed = true;
+      closed.resolve();
       wake();
     },
     from(offset) {
@@ -110,7 +120,7 @@ export function createOutputLog(capacity: number): OutputLog {
       }
       return found;
     },
-    changed: () => (isClosed ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve))),
+    changed: () => (closed.settled ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve))),
   };
 }
 
