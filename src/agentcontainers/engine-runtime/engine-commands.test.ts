@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ContainerRuntime, OutputChunk } from '../ports.ts';
 import { createFakeClock } from '../../testing/fake-clock.ts';
@@ -98,6 +99,46 @@ describe('output that is followed', () => {
     await runtime.writeStdin(id, 'third', { eof: true });
     expect(await nextOf(output)).toBe('third');
     expect(await nextOf(output)).toBe('(the end)');
+  });
+
+  it('ends with its signal, also where there is more to read', async () => {
+    const { id } = await runtime.spawn({ argv: ['cat'], stdin: true });
+    const leaving = new AbortController();
+    const output = runtime.output(id, { follow: true, signal: leaving.signal })[Symbol.asyncIterator]();
+    await runtime.writeStdin(id, 'first');
+    expect(await nextOf(output)).toBe('first');
+    await runtime.writeStdin(id, 'second');
+    await clock.settle();
+    leaving.abort(new Error('enough'));
+    await expect(output.next()).rejects.toThrow('enough');
+  });
+
+  it('leaves nothing behind on the signal of a view once the command has ended', async () => {
+    const { id } = await runtime.spawn({ argv: ['cat'], stdin: true });
+    const caller = new AbortController();
+    const view = await runtime.attach(id, {}, caller.signal);
+    await view.write('x');
+    view.closeStdin();
+    expect(await text(view.output)).toBe('x');
+    expect(getEventListeners(caller.signal, 'abort')).toEqual([]);
+  });
+});
+
+describe('an offset beyond the end of the output', () => {
+  it.each<[string, (id: string) => Promise<unknown>]>([
+    ['read', (id) => text(runtime.output(id, { offset: 4 }))],
+    ['waited for', (id) => text(runtime.output(id, { offset: 4, waitMs: 1_000 }))],
+    ['followed', (id) => text(runtime.output(id, { offset: 4, follow: true }))],
+    ['looked at', (id) => runtime.attach(id, { offset: 4 })],
+  ])('is refused where the output is %s', async (_, ask) => {
+    const { id } = await runtime.spawn({ argv: ['cat'], stdin: true });
+    await runtime.writeStdin(id, 'abc', { eof: true });
+    await clock.settle();
+    expect(await text(runtime.output(id, { offset: 3 }))).toBe('');
+    await expect(ask(id)).rejects.toMatchObject({
+      code: 'invalid-request',
+      message: `Reading the output of process ${id} failed: the offset lies after the end of the output.`,
+    });
   });
 });
 

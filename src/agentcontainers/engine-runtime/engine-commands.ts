@@ -16,6 +16,8 @@ export interface EngineCommands {
   run(spec: CommandSpec, signal?: AbortSignal): Promise<RunningCommand>;
   /** `process-not-found`. */
   find(id: string): EngineProcess;
+  /** The same, and `invalid-request` for an offset beyond the end of its output. */
+  readable(id: string, offset: number | undefined): EngineProcess;
   list(): CommandProcess[];
   forget(id: string): void;
   wait(id: string, ms: number, signal?: AbortSignal): Promise<CommandProcess>;
@@ -84,6 +86,15 @@ export function createEngineCommands(world: EngineWorld): EngineCommands {
     );
   }
 
+  function readable(id: string, offset = 0): EngineProcess {
+    const process = find(id);
+    if (offset <= process.log.end) return process;
+    throw new AgentContainersError(
+      'invalid-request',
+      `Reading the output of process ${id} failed: the offset lies after the end of the output.`,
+    );
+  }
+
   async function run(spec: CommandSpec, signal?: AbortSignal): Promise<RunningCommand> {
     const process = await start(spec, 'exec', signal);
     const pipe = createItemPipe<OutputChunk>(() => reader.hasRoom());
@@ -118,6 +129,7 @@ export function createEngineCommands(world: EngineWorld): EngineCommands {
     start,
     run,
     find,
+    readable,
     list: () => [...processes.values()].map((process) => process.describe()),
     forget(id) {
       const process = find(id);
@@ -128,10 +140,10 @@ export function createEngineCommands(world: EngineWorld): EngineCommands {
     },
     async wait(id, ms, signal) {
       const process = find(id);
-      if (ms > 0) await within(clock, ms, process.exited, signal);
+      if (ms > 0) await within(clock, ms, (limited) => raceAbort(process.exited, limited), signal);
       return process.describe();
     },
-    output: (id, query) => readLog(find(id), query, clock),
+    output: (id, query) => readLog(readable(id, query.offset), query, clock),
   };
 }
 
@@ -145,10 +157,15 @@ function otherCommand(key: string | undefined): AgentContainersError {
 }
 
 /** Waits for it, at most so long; rejects only with the signal's reason. */
-async function within(clock: Clock, ms: number, done: Promise<unknown>, signal?: AbortSignal): Promise<void> {
+async function within(
+  clock: Clock,
+  ms: number,
+  wait: (limited: AbortSignal) => Promise<unknown>,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const scope = deadlineScope(clock, ms, 'Waiting', signal);
   try {
-    await raceAbort(done, scope.signal).catch(() => {});
+    await wait(scope.signal).catch(() => {});
     signal?.throwIfAborted();
   } finally {
     scope.release();
@@ -160,7 +177,9 @@ async function* readLog(process: EngineProcess, query: OutputQuery, clock: Clock
   const { offset = 0, follow = false, waitMs = 0, limit = Infinity, signal } = query;
   let at = offset;
   let left = limit;
-  if (!follow && waitMs > 0 && log.end <= at && !log.isClosed) await within(clock, waitMs, log.changed(), signal);
+  if (!follow && waitMs > 0 && log.end <= at && !log.isClosed) {
+    await within(clock, waitMs, (limited) => log.changed(limited), signal);
+  }
   for (;;) {
     for (const chunk of log.from(at)) {
       if (left <= 0) return;
@@ -170,9 +189,10 @@ async function* readLog(process: EngineProcess, query: OutputQuery, clock: Clock
       yield { ...chunk, bytes };
     }
     if (!follow || left <= 0) return;
+    signal?.throwIfAborted();
     // What came while the reader was busy has woken nobody: waiting begins only where there is nothing more.
     if (log.end > Math.max(at, log.start)) continue;
     if (log.isClosed) return;
-    await (signal ? raceAbort(log.changed(), signal) : log.changed());
+    await log.changed(signal);
   }
 }

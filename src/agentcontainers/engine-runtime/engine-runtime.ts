@@ -32,8 +32,10 @@ export function createEngineRuntime(world: EngineWorld): ContainerRuntime {
       yield* commands.output(id, query);
     },
     async attach(id, options = {}, signal): Promise<AttachedProcess> {
-      const process = commands.find(id);
+      const process = commands.readable(id, options.offset);
       const scope = linkedScope(signal);
+      // Until all is said: what is still to come can be held up by another reader.
+      void process.log.closed.then(() => scope.release());
       return {
         get process() {
           return process.describe();

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { OutputChunk } from '../ports.ts';
@@ -32,6 +33,25 @@ describe('a log of output', () => {
     log.append('stdout', Buffer.from('c'));
     expect(bytesOf(told)).toBe('ab');
     expect(bytesOf(log.from(0))).toBe('abc');
+  });
+
+  it('is waited for no longer than the signal allows', async () => {
+    const log = createOutputLog(100);
+    const leaving = new AbortController();
+    const waiting = log.changed(leaving.signal);
+    leaving.abort(new Error('enough'));
+    await expect(waiting).rejects.toThrow('enough');
+    await expect(log.changed(leaving.signal)).rejects.toThrow('enough');
+  });
+
+  it('leaves nothing behind on the signal of one who waited', async () => {
+    const log = createOutputLog(100);
+    const { signal } = new AbortController();
+    const waiting = log.changed(signal);
+    expect(getEventListeners(signal, 'abort').length).toBe(1);
+    log.append('stdout', Buffer.from('x'));
+    await waiting;
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
 
   it('tells from each offset what it has, in its order and with its streams', () => {

@@ -1,6 +1,7 @@
 // INVARIANTS
 // - The newest bytes, at most `capacity` and one piece, are kept; each has its offset since the start.
 // - What was told never changes, whatever comes later.
+// - Of one who waits no longer nothing is left, here or on the signal.
 import { createDeferred } from '../../async/deferred.ts';
 import type { OutputChunk } from '../ports.ts';
 
@@ -20,8 +21,8 @@ export interface OutputLog {
   from(offset: number): OutputChunk[];
   readonly isClosed: boolean;
   readonly closed: Promise<void>;
-  /** Resolves at the next chunk or the end. */
-  changed(): Promise<void>;
+  /** Resolves at the next chunk or the end; rejects with the signal's reason. */
+  changed(signal?: AbortSignal): Promise<void>;
 }
 
 /** Neighbours of one stream are joined up to this: what holding a piece takes beside its bytes is many times a short one. */
@@ -47,11 +48,11 @@ export function createOutputLog(capacity: number): OutputLog {
   let cost = 0;
   let end = 0;
   const closed = createDeferred<void>();
-  let waiting: (() => void)[] = [];
+  const waiting = new Set<() => void>();
 
   function wake(): void {
-    const readers = waiting;
-    waiting = [];
+    const readers = [...waiting];
+    waiting.clear();
     for (const reader of readers) reader();
   }
   function keep(stream: OutputChunk['stream'], bytes: Uint8Array): void {
@@ -120,7 +121,22 @@ export function createOutputLog(capacity: number): OutputLog {
       }
       return found;
     },
-    changed: () => (closed.settled ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve))),
+    changed(signal) {
+      if (signal?.aborted) return Promise.reject(signal.reason as Error);
+      if (closed.settled) return Promise.resolve();
+      return new Promise((resolve, reject) => {
+        const onChange = (): void => {
+          signal?.removeEventListener('abort', onAbort);
+          resolve();
+        };
+        const onAbort = (): void => {
+          waiting.delete(onChange);
+          reject(signal?.reason as Error);
+        };
+        waiting.add(onChange);
+        signal?.addEventListener('abort', onAbort, { once: true });
+      });
+    },
   };
 }
 
