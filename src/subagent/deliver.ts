@@ -7,7 +7,7 @@ import type { DeliveryTarget, StepOutcome } from './delivery-target.ts';
 import { findMounts } from './find-mounts.ts';
 import type { MountCandidate } from './find-mounts.ts';
 import type { MountedDelivery } from './mounted-delivery.ts';
-import { runCommand } from '../agentcontainers/engine-runtime/run-command.ts';
+import { runShortCommand } from '../agentcontainers/engine-runtime/run-short-command.ts';
 
 /** A way that worked for a container. */
 export interface KnownWay {
@@ -194,6 +194,6 @@ async function mountCandidates(target: DeliveryTarget, taken: string): Promise<M
     timeoutMs: limits.commandTimeoutMs,
     keptBytes: MOUNTINFO_BYTES,
   };
-  const result = await runCommand(engine, clock, spec, signal);
+  const result = await runShortCommand(engine, clock, spec, signal);
   return findMounts(result.exitCode === 0 ? result.stdout : undefined, mounts, taken);
 }

@@ -2,7 +2,7 @@ import type { DeliveryTarget, StepOutcome } from './delivery-target.ts';
 import { asReason, verifyRuns } from './delivery-target.ts';
 import { repeatWhenLost } from './repeat-when-lost.ts';
 import { packArchive, packBlank } from './pack-archive.ts';
-import { failureReason, runCommand } from '../agentcontainers/engine-runtime/run-command.ts';
+import { failureReason, runShortCommand } from '../agentcontainers/engine-runtime/run-short-command.ts';
 
 export const DIRECTORY = '.agentcontainers';
 /** Where the file belongs. */
@@ -55,7 +55,7 @@ export async function deliverByExec(target: DeliveryTarget, directory: string): 
   const { engine, clock, limits, containerId, fileName, content, signal } = target;
   const path = `${directory}/${fileName}`;
   const refused = await asReason(target, async () => {
-    const result = await runCommand(
+    const result = await runShortCommand(
       engine,
       clock,
       {
@@ -74,7 +74,12 @@ export async function deliverByExec(target: DeliveryTarget, directory: string): 
   if (!outcome.ok) {
     await asReason(target, async () => {
       const argv = ['/bin/rm', '-f', path];
-      await runCommand(engine, clock, { containerId, argv, user: '0', timeoutMs: limits.commandTimeoutMs }, signal);
+      await runShortCommand(
+        engine,
+        clock,
+        { containerId, argv, user: '0', timeoutMs: limits.commandTimeoutMs },
+        signal,
+      );
     });
   }
   return outcome;

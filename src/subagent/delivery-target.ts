@@ -5,7 +5,7 @@ import { AgentContainersError, errorMessage, isAgentContainersError } from '../e
 import type { BinaryContent } from './binary-contents.ts';
 import type { LauncherLimits } from './limits.ts';
 import { plainLine } from '../text/plain-text.ts';
-import { failureReason, runCommand } from '../agentcontainers/engine-runtime/run-command.ts';
+import { failureReason, runShortCommand } from '../agentcontainers/engine-runtime/run-short-command.ts';
 import { RUN_ID_VARIABLE, signalProcesses } from '../agentcontainers/engine-runtime/signal-processes.ts';
 
 /** For the shell that kills a version call which does not end. */
@@ -59,7 +59,7 @@ export async function verifyRuns(target: DeliveryTarget, path: string): Promise<
   const runId = randomBytes(16).toString('hex');
   const env = [`${RUN_ID_VARIABLE}=${runId}`];
   const spec = { containerId, argv, user, env, timeoutMs: limits.commandTimeoutMs };
-  const result = await runCommand(engine, clock, spec, target.signal).catch(async (error: unknown) => {
+  const result = await runShortCommand(engine, clock, spec, target.signal).catch(async (error: unknown) => {
     const isTimeout = isAgentContainersError(error, 'timeout');
     if (!isTimeout && !target.signal.aborted) throw error;
     // Dropping its stream does not end it.

@@ -2,8 +2,8 @@ import { posix } from 'node:path';
 import type { ContainerFiles, FileStat } from '../ports.ts';
 import { rfc3339 } from '../../clock/rfc3339.ts';
 import { AgentContainersError } from '../../errors.ts';
-import { runCommand } from './run-command.ts';
-import type { CommandResult } from './run-command.ts';
+import { runShortCommand } from './run-short-command.ts';
+import type { CommandResult } from './run-short-command.ts';
 import type { EngineWorld } from './engine-process.ts';
 import { needsResident } from './needs-resident.ts';
 import { fileFailure, readFile } from './read-file.ts';
@@ -79,7 +79,7 @@ export function createEngineFiles(world: EngineWorld, newId: () => string): Cont
     const argv = ['/bin/sh', '-c', script, 'sh', ...args];
     const timeoutMs = stdin ? COPY_TIMEOUT_MS : TIMEOUT_MS;
     const spec = { containerId, argv, user, stdin, timeoutMs, keptBytes: KEPT_BYTES };
-    const result = await runCommand(engine, clock, spec, signal ?? new AbortController().signal);
+    const result = await runShortCommand(engine, clock, spec, signal ?? new AbortController().signal);
     if (result.exitCode === 0) return result;
     if (result.exitCode === NOT_FOUND) {
       throw new AgentContainersError('path-not-found', `${doing} failed: there is no such path.`);

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { ContainerEngine, UserEnvProbe } from '../ports.ts';
 import type { Clock } from '../../clock/clock.ts';
 import { AgentContainersError, isAgentContainersError } from '../../errors.ts';
-import { runCommand } from './run-command.ts';
+import { runShortCommand } from './run-short-command.ts';
 import { RUN_ID_VARIABLE, signalProcesses } from './signal-processes.ts';
 
 export interface ProbeRequest {
@@ -77,7 +77,7 @@ export async function probeEnvironment(
   const env = [`${RUN_ID_VARIABLE}=${runId}`];
   try {
     const spec = { containerId, argv, user, env, timeoutMs: PROBE_TIMEOUT_MS, keptBytes: KEPT_BYTES };
-    const result = await runCommand(engine, clock, spec, signal);
+    const result = await runShortCommand(engine, clock, spec, signal);
     const shown = between(result.stdout, mark);
     if (shown !== undefined) return withContainerPath(parse(shown), containerEnv, user);
     if (result.exitCode === NO_SHELL && result.stdout === '') return {};

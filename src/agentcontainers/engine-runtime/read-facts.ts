@@ -1,6 +1,6 @@
 import type { ContainerStats, ListeningPort } from '../ports.ts';
 import { plainLine } from '../../text/plain-text.ts';
-import { failureReason, runCommand } from './run-command.ts';
+import { failureReason, runShortCommand } from './run-short-command.ts';
 import type { EngineWorld } from './engine-process.ts';
 import { needsResident } from './needs-resident.ts';
 
@@ -62,7 +62,7 @@ async function readText(
   signal: AbortSignal | undefined,
 ): Promise<string> {
   const spec = { containerId, argv: ['/bin/sh', '-c', script], user, timeoutMs: TIMEOUT_MS, keptBytes: KEPT_BYTES };
-  const result = await runCommand(engine, clock, spec, signal ?? new AbortController().signal);
+  const result = await runShortCommand(engine, clock, spec, signal ?? new AbortController().signal);
   if (result.exitCode !== 0) throw needsResident(doing, plainLine(failureReason(result)));
   return result.stdout;
 }

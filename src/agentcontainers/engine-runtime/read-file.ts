@@ -2,8 +2,8 @@ import type { ExecSession } from '../ports.ts';
 import { AgentContainersError } from '../../errors.ts';
 import { plainLine } from '../../text/plain-text.ts';
 import { needsResident } from './needs-resident.ts';
-import { failureReason, readBeginning } from './run-command.ts';
-import type { CommandResult } from './run-command.ts';
+import { failureReason, readBeginning } from './run-short-command.ts';
+import type { CommandResult } from './run-short-command.ts';
 
 const SAID_BYTES = 8_192;
 

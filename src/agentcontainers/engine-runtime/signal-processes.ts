@@ -2,7 +2,7 @@ import type { ContainerEngine } from '../ports.ts';
 import type { Clock } from '../../clock/clock.ts';
 import { errorMessage, isAgentContainersError } from '../../errors.ts';
 import { plainLine } from '../../text/plain-text.ts';
-import { failureReason, runCommand } from './run-command.ts';
+import { failureReason, runShortCommand } from './run-short-command.ts';
 
 /** By this variable the processes of one run are found again; children inherit it. Its value is no secret. */
 export const RUN_ID_VARIABLE = 'AGENTCONTAINERS_RUN_ID';
@@ -89,7 +89,7 @@ export async function signalProcesses(
 ): Promise<string | undefined> {
   try {
     const argv = ['/bin/sh', '-c', SCRIPT, 'sh', `${RUN_ID_VARIABLE}=${runId}`, signal];
-    const result = await runCommand(engine, clock, { containerId, argv, user, timeoutMs }, abort);
+    const result = await runShortCommand(engine, clock, { containerId, argv, user, timeoutMs }, abort);
     if (result.exitCode === 0) return undefined;
     return result.exitCode === 126 || result.exitCode === 127
       ? 'the container has no /bin/sh that could do it'

@@ -3,7 +3,7 @@ import type { ContainerEngine, ExecSession } from '../ports.ts';
 import type { Clock } from '../../clock/clock.ts';
 import { errorMessage, isAgentContainersError } from '../../errors.ts';
 
-export interface CommandSpec {
+export interface ShortCommand {
   readonly containerId: string;
   readonly argv: readonly string[];
   readonly user?: string | undefined;
@@ -29,10 +29,10 @@ const WRITE_BYTES = 65_536;
  * Runs a short command to its end. Rejects with the engine's error when there is no container that could run it, and
  * with `timeout` or the signal's reason. A command that cannot be started is a result with exit code 126 or 127.
  */
-export async function runCommand(
+export async function runShortCommand(
   engine: ContainerEngine,
   clock: Clock,
-  spec: CommandSpec,
+  spec: ShortCommand,
   signal: AbortSignal,
 ): Promise<CommandResult> {
   const what = `Running ${JSON.stringify(spec.argv[0])} in container ${spec.containerId.slice(0, 12)}`;
