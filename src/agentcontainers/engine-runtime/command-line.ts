@@ -1,6 +1,7 @@
 import { posix } from 'node:path';
 import type { CommandSpec } from '../ports.ts';
 import { AgentContainersError } from '../../errors.ts';
+import { checkCommand } from '../check-command.ts';
 import { needsResident } from './needs-resident.ts';
 
 export interface CommandLine {
@@ -28,14 +29,8 @@ export function commandLine(
   const { argv, command } = spec;
   if (spec.tty) throw needsResident('Opening a terminal', "the engine's exec of this daemon has none");
   if (spec.overflow === 'spill') throw needsResident('Running a command', 'its output cannot be kept in a file');
+  checkCommand(spec);
   const given = command === undefined ? (argv ?? []) : ['/bin/sh', '-c', USER_SHELL, 'sh', command];
-  const isEmpty = command === undefined ? !given[0] : command.trim() === '';
-  if (isEmpty || (argv === undefined) === (command === undefined)) {
-    throw new AgentContainersError(
-      'invalid-request',
-      'Starting a command failed: give exactly one of argv and command, not empty.',
-    );
-  }
   const env = { ...world.env, ...spec.env };
   const removed = Object.keys(env).filter((name) => env[name] === null);
   for (const name of removed) {

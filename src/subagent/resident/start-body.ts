@@ -1,3 +1,4 @@
+import { checkCommand } from '../../agentcontainers/check-command.ts';
 import type { CommandKind, CommandSpec } from '../../agentcontainers/ports.ts';
 import { AgentContainersError } from '../../errors.ts';
 import { clampGrace } from './clamp-grace.ts';
@@ -18,9 +19,7 @@ export function startBody(
   more: { readonly kind: CommandKind; readonly key: string; readonly overflow: 'drop' | 'block' | 'spill' },
 ): Readonly<Record<string, unknown>> & { readonly overflow: 'drop' | 'block' | 'spill' } {
   const { argv, command } = spec;
-  if ((argv === undefined) === (command === undefined)) throw invalid('give exactly one of argv and command');
-  if (argv !== undefined && (argv.length === 0 || argv[0] === '')) throw invalid('argv is empty');
-  if (command !== undefined && command.trim() === '') throw invalid('the command is empty');
+  checkCommand(spec);
   const { timeoutMs } = spec;
   if (timeoutMs !== undefined && !(Number.isInteger(timeoutMs) && timeoutMs >= 1 && timeoutMs <= MAX_MS)) {
     throw invalid(`timeoutMs is ${timeoutMs}; give whole milliseconds, at most ${MAX_MS}`);
