@@ -1,5 +1,4 @@
-import { bounded, raceAbort } from '../../async/abort.ts';
-import { createDeferred } from '../../async/deferred.ts';
+import { raceAbort } from '../../async/abort.ts';
 import { AgentContainersError } from '../../errors.ts';
 import type { DevcontainerRuntime } from '../api.ts';
 import { runBash } from '../bash/run-bash.ts';
@@ -9,6 +8,7 @@ import { createEngineRuntimes } from './engine-runtimes.ts';
 import type { Forwards } from './forwards.ts';
 import { runningContainer } from './running-container.ts';
 import type { Runtime } from './runtime.ts';
+import { untilState } from './until-state.ts';
 
 /** Ids of commands that run through the engine begin with this; those of a resident never do. */
 const ENGINE_ID = 'engine-';
@@ -145,23 +145,11 @@ function filesOf(serving: (signal?: AbortSignal) => Promise<ContainerRuntime>): 
 /** Waits while its sub-agent is being started, at most as long as that may take. */
 async function untilInjected(rt: Runtime, id: string, signal?: AbortSignal): Promise<void> {
   const isStarting = (): boolean => runningContainer(rt, id).entry.agent.kind === 'injecting';
-  if (!isStarting()) return;
-  const settled = createDeferred<void>();
-  const unlisten = rt.store.onCommit(() => {
-    try {
-      if (!isStarting()) settled.resolve();
-    } catch (error) {
-      settled.reject(error);
-    }
-  });
   try {
-    const what = 'Waiting for the sub-agent';
-    await bounded(rt.ports.clock, rt.limits.injectTimeoutMs, what, signal, () => settled.promise);
+    await untilState(rt, 'Waiting for the sub-agent', signal, () => (isStarting() ? undefined : true));
   } catch (error) {
     // Its time is over, and not the caller's: it goes on without.
     if (signal?.aborted || rt.closing.aborted || !isStarting()) throw error;
-  } finally {
-    unlisten();
   }
 }
 

@@ -1,10 +1,9 @@
-import { bounded } from '../../async/abort.ts';
-import { createDeferred } from '../../async/deferred.ts';
 import { AgentContainersError } from '../../errors.ts';
 import type { Entry } from '../model/state.ts';
 import type { ContainerRuntime } from '../ports.ts';
 import { runningContainer } from './running-container.ts';
 import type { Runtime } from './runtime.ts';
+import { untilState } from './until-state.ts';
 
 /**
  * The resident in the container of a devcontainer. One that is about to be there is waited for, and so is a container that
@@ -16,23 +15,7 @@ import type { Runtime } from './runtime.ts';
  */
 export async function reachResident(rt: Runtime, id: string, signal: AbortSignal): Promise<ContainerRuntime> {
   signal.throwIfAborted();
-  const there = look(rt, id);
-  if (there) return there;
-  const found = createDeferred<ContainerRuntime>();
-  const unlisten = rt.store.onCommit(() => {
-    try {
-      const runtime = look(rt, id);
-      if (runtime) found.resolve(runtime);
-    } catch (error) {
-      found.reject(error);
-    }
-  });
-  try {
-    const what = 'Waiting for the resident';
-    return await bounded(rt.ports.clock, rt.limits.injectTimeoutMs, what, signal, () => found.promise);
-  } finally {
-    unlisten();
-  }
+  return untilState(rt, 'Waiting for the resident', signal, () => look(rt, id));
 }
 
 /** `undefined`: soon. */
