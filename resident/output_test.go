@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -91,6 +92,83 @@ func TestAReaderThatFellBehindIsToldWhereItGoesOn(t *testing.T) {
 	must(t, got.all(response.Body))
 	if len(got.messages) < 3 || *got.last().Offset != 6_000_000 {
 		t.Errorf("%d messages, the last %+v", len(got.messages), got.last())
+	}
+}
+
+// besidesYes reads an answer to its end, and gives what it has besides the output of `yes`, of which there can be a lot.
+func besidesYes(t *testing.T, from io.Reader) (out, err string) {
+	t.Helper()
+	drop := func(c rune) rune {
+		if c == 'y' || c == '\n' {
+			return -1
+		}
+		return c
+	}
+	for {
+		var got said
+		takeErr := got.take(from)
+		if takeErr == io.EOF {
+			return out, err
+		}
+		must(t, takeErr)
+		out += strings.Map(drop, got.out.String())
+		err += strings.Map(drop, got.err.String())
+	}
+}
+
+func TestAStreamEndsWithItsProcessThoughItsChildrenWriteOn(t *testing.T) {
+	for _, overflow := range []string{"drop", "block"} {
+		t.Run(overflow, func(t *testing.T) {
+			d, _ := fresh(t)
+			_, response := d.execOpen(object{"command": "yes & echo done", "overflow": overflow})
+			if out, _ := besidesYes(t, response.Body); overflow != "drop" && out != "done" {
+				t.Errorf("%q", out)
+			}
+			list := d.call(200, "GET", "/v1/processes", nil)["processes"].([]any)
+			process := list[0].(map[string]any)
+			exit, ended := process["exit"].(map[string]any)
+			if !ended || exit["background_held"] != true {
+				t.Fatalf("%v", process)
+			}
+			for _, query := range []string{"", "?follow=1", "?offset=" + fmt.Sprintf("%.0f", process["output"].(map[string]any)["start"])} {
+				response := d.request("GET", "/v1/processes/"+process["id"].(string)+"/output"+query, nil)
+				besidesYes(t, response.Body)
+			}
+		})
+	}
+}
+
+// What the main process wrote comes after all that its child had written before, and there is no room for it at first.
+func TestASlowReaderGetsAllOfTheMainProcessThoughItsChildrenWriteOn(t *testing.T) {
+	d, _ := fresh(t)
+	_, response := d.execOpen(object{"command": "yes & while [ ! -e go ]; do sleep 0.01; done; printf done >&2", "overflow": "block", "cwd": newRoot(t)})
+	var first said
+	must(t, first.take(response.Body))
+	path := "/v1/processes/" + first.last().Process.ID
+	var end float64
+	eventually(t, "it is stopped", func() bool {
+		before := end
+		end = d.call(200, "GET", path, nil)["output"].(map[string]any)["end"].(float64)
+		return end > 0 && end == before
+	})
+	must(t, os.WriteFile(first.last().Process.Cwd+"/go", nil, 0o600))
+	if ended := d.call(200, "GET", path+"?wait=60000", nil); ended["running"] != false {
+		t.Fatalf("%v", ended)
+	}
+	if _, got := besidesYes(t, response.Body); got != "done" {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestAPageOfWhatIsWrittenWithoutEndEnds(t *testing.T) {
+	d, _ := fresh(t)
+	path := "/v1/processes/" + d.call(201, "POST", "/v1/processes", object{"command": "yes"})["id"].(string)
+	for _, query := range []string{"", "?wait=60000"} {
+		response := d.request("GET", path+"/output"+query, nil)
+		besidesYes(t, response.Body)
+	}
+	if process := d.call(200, "GET", path, nil); process["running"] != true {
+		t.Errorf("%v", process)
 	}
 }
 

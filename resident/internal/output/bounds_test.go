@@ -153,6 +153,23 @@ func TestReadersAreWokenByBytesAndTheSeal(t *testing.T) {
 	}
 }
 
+func TestAReaderIsAtTheSealAfterAllThatCameBeforeItAndNotLater(t *testing.T) {
+	l := NewLog(small, Drop, nil)
+	r, _ := l.NewReader(0)
+	fillAll(t, l, Stdout, []byte("before"))
+	l.Seal()
+	fillAll(t, l, Stdout, []byte("after"))
+	l.Seal()
+	for _, expected := range []struct {
+		bytes  int
+		sealed bool
+	}{{3, false}, {3, true}, {1, true}, {4, true}, {0, true}} {
+		if part := r.Read(make([]byte, expected.bytes)); part.N != expected.bytes || part.Sealed != expected.sealed {
+			t.Errorf("%+v, expected %v", part, expected)
+		}
+	}
+}
+
 func TestReadersAreWokenForWhatComesTogether(t *testing.T) {
 	l := NewLog(4<<20, Drop, nil)
 	r, _ := l.NewReader(0)

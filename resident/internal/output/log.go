@@ -54,6 +54,8 @@ type Log struct {
 	// untold is what came since readers were woken.
 	untold int64
 	sealed bool
+	// sealedAt is the end at the time of the first seal.
+	sealedAt int64
 	// refused says that the last try to fill it found no room.
 	refused    bool
 	discarding bool
@@ -136,15 +138,22 @@ func (l *Log) Bounds() (start, end int64) {
 func (l *Log) Seal() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.sealed = true
+	l.seal()
 	l.wake()
+}
+
+func (l *Log) seal() {
+	if !l.sealed {
+		l.sealed, l.sealedAt = true, l.end
+	}
 }
 
 // Discard gives everything back, and takes and forgets what comes from now on.
 func (l *Log) Discard() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.discarding, l.sealed = true, true
+	l.seal()
+	l.discarding = true
 	l.blocks, l.spare, l.memoryStart = nil, nil, l.end
 	if l.spill != nil {
 		l.spill.close()

@@ -18,7 +18,8 @@ type Part struct {
 	Position int64
 	// More says that there is something to read at once.
 	More bool
-	// Sealed says that nothing will come that is worth waiting for.
+	// Sealed says that all was read that came before the seal: nothing will come that is worth waiting for, though there may
+	// be more.
 	Sealed bool
 }
 
@@ -41,6 +42,13 @@ func (r *Reader) Position() int64 {
 	r.log.mu.Lock()
 	defer r.log.mu.Unlock()
 	return r.position
+}
+
+// End is the offset after the newest byte.
+func (r *Reader) End() int64 {
+	r.log.mu.Lock()
+	defer r.log.mu.Unlock()
+	return r.log.end
 }
 
 // Pending is how many bytes wait.
@@ -70,7 +78,7 @@ func (r *Reader) Read(into []byte) Part {
 	}
 	r.position += int64(part.N)
 	l.read = max(l.read, r.position)
-	part.Position, part.More, part.Sealed = r.position, r.position < l.end, l.sealed
+	part.Position, part.More, part.Sealed = r.position, r.position < l.end, l.sealed && r.position >= l.sealedAt
 	if part.N > 0 {
 		l.signalRoom()
 	}

@@ -84,7 +84,13 @@ func placed(ctx context.Context, w http.ResponseWriter, p *process.Process, read
 	return out.json(place{reader.Position(), p.Info()})
 }
 
-// copyOutput sends output until the process has ended and all of it was sent, or as far as is asked for.
+// atOnce is for a select that does not wait.
+var atOnce = make(chan struct{})
+
+func init() { close(atOnce) }
+
+// copyOutput sends output until the process has ended and all that it wrote was sent, or as far as is asked for. Its children
+// can write faster than somebody reads, for as long as they like: nothing here waits until they make a pause.
 func (f *frameWriter) copyOutput(ctx context.Context, p *process.Process, reader *output.Reader, how following) error {
 	done := p.Done()
 	ended := false
@@ -100,19 +106,22 @@ func (f *frameWriter) copyOutput(ctx context.Context, p *process.Process, reader
 		held = clock.C
 	}
 	for sent := int64(0); ; {
-		n, sealed, err := f.copyReady(p, reader, how.limit-sent)
+		n, last, err := f.copyReady(p, reader, how.limit-sent)
 		if err != nil {
 			return err
 		}
 		sent += n
-		if sent >= how.limit || ended && sealed || !how.follow && (sent > 0 || timer == nil) {
+		if sent >= how.limit || ended && last.Sealed || !how.follow && (sent > 0 || timer == nil) {
 			return nil
 		}
-		if held == nil || sent > 0 {
+		changed := reader.Changed()
+		if last.More {
+			changed = atOnce
+		} else if held == nil || sent > 0 {
 			f.flush()
 		}
 		select {
-		case <-reader.Changed():
+		case <-changed:
 		case <-done:
 			ended, done = true, nil
 		case <-timer:
@@ -125,16 +134,18 @@ func (f *frameWriter) copyOutput(ctx context.Context, p *process.Process, reader
 	}
 }
 
-// copyReady sends what is there. sealed says that it was all.
-func (f *frameWriter) copyReady(p *process.Process, reader *output.Reader, limit int64) (n int64, sealed bool, err error) {
-	for n < limit {
-		sent, last, err := f.copyOnce(p, reader, limit-n)
+// copyReady sends what is there when it begins, and of what comes meanwhile only what goes along with that. last is what was
+// read last.
+func (f *frameWriter) copyReady(p *process.Process, reader *output.Reader, limit int64) (n int64, last output.Part, err error) {
+	for end := reader.End(); n < limit; {
+		var sent int64
+		sent, last, err = f.copyOnce(p, reader, limit-n)
 		n += sent
-		if err != nil || last.N == 0 {
-			return n, last.Sealed, err
+		if err != nil || last.N == 0 || last.Position >= end {
+			break
 		}
 	}
-	return n, false, nil
+	return n, last, err
 }
 
 // copyOnce sends as much as a buffer holds. last is what was read last.
