@@ -64,6 +64,9 @@ func ReadStat(pid int) (Stat, error) {
 	return ParseStat(content)
 }
 
+// IsGone tells of the error of a file of a process whether the process is not there any more.
+func IsGone(err error) bool { return errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ESRCH) }
+
 // List reads the stat files of all processes that can be seen.
 func List() ([]Stat, error) {
 	directory, err := os.Open("/proc")
@@ -81,9 +84,13 @@ func List() ([]Stat, error) {
 		if err != nil {
 			continue
 		}
-		// One that is gone by now is no error.
-		if stat, err := ReadStat(pid); err == nil {
+		stat, err := ReadStat(pid)
+		switch {
+		case err == nil:
 			stats = append(stats, stat)
+		case !IsGone(err) && !errors.Is(err, os.ErrPermission) && !errors.Is(err, ErrMalformed):
+			// It may be there all the same: without it the list would say that it is not.
+			return nil, err
 		}
 	}
 	return stats, nil

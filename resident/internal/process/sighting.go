@@ -55,7 +55,8 @@ func (t *Table) look(trees []*tree) (*sighting, error) {
 			seen.command[i], seen.owner[i] = t.origin(s, mains, numbers)
 			if seen.command[i] == 0 && s.Parent == seen.self {
 				// What has ended since the list was made has nothing to show any more.
-				if now, err := proc.ReadStat(s.PID); err != nil || of(now) != of(s) || now.Ended() {
+				now, err := proc.ReadStat(s.PID)
+				if proc.IsGone(err) || err == nil && (of(now) != of(s) || now.Ended()) {
 					stats[i].State = 'X'
 				}
 			}
