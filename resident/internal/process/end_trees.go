@@ -57,10 +57,10 @@ func (t *Table) terminate(trees []*tree, k *killing) []*tree {
 	told := map[instance]bool{}
 	pause := firstPause
 	for clean := 0; ; {
-		if t.scan(trees) != nil {
-			return trees
+		left, listed := trees, t.scanOrGuess(trees)
+		if listed {
+			left = alive(trees)
 		}
-		left := alive(trees)
 		if len(left) > 0 {
 			clean = 0
 		} else if clean++; clean < cleanScans {
@@ -74,7 +74,8 @@ func (t *Table) terminate(trees []*tree, k *killing) []*tree {
 		}
 		for _, tree := range left {
 			for _, s := range tree.members {
-				if !told[of(s)] {
+				// Without a list nothing but the main process is known to be what it was.
+				if !told[of(s)] && (listed || s.PID == tree.process.pid) {
 					told[of(s)] = true
 					t.askToEnd(tree, s)
 				}
@@ -82,6 +83,28 @@ func (t *Table) terminate(trees []*tree, k *killing) []*tree {
 		}
 		t.pause(trees, k, min(pause, rest))
 		pause = min(2*pause, lastPause)
+	}
+}
+
+// scanOrGuess finds the members of trees. When processes cannot be listed, for want of open files for instance, it is false:
+// then they are those of the last scan, and the main processes that were not reaped, which are known without.
+func (t *Table) scanOrGuess(trees []*tree) (listed bool) {
+	if t.scan(trees) == nil {
+		return true
+	}
+	t.guess(trees)
+	return false
+}
+
+func (t *Table) guess(trees []*tree) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, tree := range trees {
+		p := tree.process
+		tree.members = slices.DeleteFunc(tree.members, func(s proc.Stat) bool { return s.PID == p.pid })
+		if t.mains[p.pid] == p {
+			tree.members = append(tree.members, proc.Stat{PID: p.pid, Group: p.pid, Session: p.pid, Start: p.start})
+		}
 	}
 }
 
@@ -119,16 +142,18 @@ func (t *Table) destroy(trees []*tree) {
 	ownGroup := syscall.Getpgrp()
 	pause := time.Millisecond
 	for clean, refused := 0, 0; clean < cleanScans && refused < refusals && time.Now().Before(deadline); {
-		if t.stop(trees, ownGroup) != nil {
-			return
+		listed := t.stop(trees, ownGroup) == nil
+		if !listed {
+			t.guess(trees)
 		}
 		left := alive(trees)
-		if len(left) == 0 {
+		if listed && len(left) == 0 {
 			clean++
 			continue
 		}
 		clean = 0
-		reached := false
+		// What cannot be listed may be there, and it can be listed again later.
+		reached := !listed
 		for _, tree := range left {
 			sendGroups(tree.members, ownGroup, syscall.SIGKILL)
 			for _, s := range tree.members {
@@ -141,7 +166,7 @@ func (t *Table) destroy(trees []*tree) {
 		time.Sleep(pause)
 		pause = min(2*pause, lastPause/2)
 	}
-	_ = t.scan(trees)
+	t.scanOrGuess(trees)
 }
 
 // stop stops all members until a scan finds no new ones.

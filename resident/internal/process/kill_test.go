@@ -223,6 +223,75 @@ func TestASignalGoesToTheMainProcessOrTheTree(t *testing.T) {
 	}
 }
 
+// withoutFiles lets this program open no more files until the returned function is called.
+func withoutFiles(t *testing.T) (restore func()) {
+	t.Helper()
+	file, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	free := uint64(file.Fd())
+	file.Close()
+	var before syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &before); err != nil {
+		t.Fatal(err)
+	}
+	restore = func() { _ = syscall.Setrlimit(syscall.RLIMIT_NOFILE, &before) }
+	t.Cleanup(restore)
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: free, Max: before.Max}); err != nil {
+		t.Fatal(err)
+	}
+	return restore
+}
+
+func TestAKillEndsTheMainProcessWhileNoneCanBeListed(t *testing.T) {
+	for _, row := range []struct {
+		name  string
+		grace time.Duration
+		code  int
+	}{{"asked to end", time.Minute, 9}, {"killed", 0, -1}} {
+		t.Run(row.name, func(t *testing.T) {
+			p := line(t, `trap 'exit 9' TERM; setsid sleep 1000 & echo ready; while :; do sleep 0.01; done`)
+			shows(t, p, "ready")
+			restore := withoutFiles(t)
+			done := shared.Kill(p, row.grace, "killed")
+			if !within(patience, p.reapedNow) {
+				t.Fatal("it is not ended")
+			}
+			// As soon as they can be listed again the rest goes too.
+			restore()
+			if !within(patience, done) {
+				t.Fatal("the kill does not end")
+			}
+			exit := ended(t, p)
+			if len(exit.Survivors) != 0 || (exit.Code != nil) != (row.code >= 0) || exit.Code != nil && *exit.Code != row.code {
+				t.Errorf("%+v", exit)
+			}
+			if left := withMarker(t, "AGENTCONTAINERS_PROCESS", p.ID); len(left) != 0 {
+				t.Errorf("left: %v", left)
+			}
+		})
+	}
+}
+
+func TestAMainProcessThatMayBeThereStillIsASurvivorWhenNoneCanBeListed(t *testing.T) {
+	p := line(t, "sleep 1000")
+	found := newTree(p)
+	restore := withoutFiles(t)
+	listed := shared.scanOrGuess([]*tree{found})
+	restore()
+	if listed || len(found.members) != 1 || found.members[0].PID != p.pid {
+		t.Errorf("%v, %+v", listed, found.members)
+	}
+	killed(t, p, 0)
+	restore = withoutFiles(t)
+	listed = shared.scanOrGuess([]*tree{found})
+	restore()
+	if listed || len(found.members) != 0 {
+		t.Errorf("after its end: %v, %+v", listed, found.members)
+	}
+}
+
 func TestAllTreesEndAtOnce(t *testing.T) {
 	var processes []*Process
 	for range 10 {
