@@ -29,7 +29,9 @@ func (t *Table) Kill(p *Process, grace time.Duration, reason string) <-chan stru
 }
 
 // KillAll ends all trees at once, those of processes that have ended or were forgotten too, and returns when they are gone.
+// After Drain nothing that was to be started before is left behind.
 func (t *Table) KillAll(grace time.Duration) {
+	t.awaitStarts()
 	var fresh []*Process
 	var waits []*killing
 	shared := newKilling(grace)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -307,6 +308,47 @@ func TestAllTreesEndAtOnce(t *testing.T) {
 		if left := withMarker(t, "AGENTCONTAINERS_PROCESS", p.ID); len(left) != 0 {
 			t.Errorf("left: %v", left)
 		}
+	}
+}
+
+func TestTheEndOfAllIsAlsoThatOfAStartThatWasOnItsWay(t *testing.T) {
+	begun, goOn := make(chan struct{}), make(chan struct{})
+	first := sync.OnceFunc(func() { close(begun); <-goOn })
+	// It is asked for on the way from the reservation to the fork.
+	shared.config.OOMKills = func() int64 { first(); return 0 }
+	defer func() { shared.config.OOMKills = nil }()
+	started := make(chan *Process, 1)
+	go func() {
+		p, err := tryStart(`{"argv":["sleep","1000"]}`)
+		if err != nil {
+			t.Error(err)
+		}
+		started <- p
+	}()
+	<-begun
+	shared.Drain()
+	defer func() {
+		shared.mu.Lock()
+		defer shared.mu.Unlock()
+		shared.draining = false
+	}()
+	over := make(chan struct{})
+	go func() { shared.KillAll(0); close(over) }()
+	eventually(t, "the start is waited for", func() bool {
+		shared.mu.Lock()
+		defer shared.mu.Unlock()
+		return shared.awaited != nil
+	})
+	close(goOn)
+	p := <-started
+	if !within(patience, over) {
+		t.Fatal("it does not end")
+	}
+	if exit := ended(t, p); exit.Reason != "killed" {
+		t.Errorf("%+v", exit)
+	}
+	if left := withMarker(t, "AGENTCONTAINERS_PROCESS", p.ID); len(left) != 0 {
+		t.Errorf("left: %v", left)
 	}
 }
 

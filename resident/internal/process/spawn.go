@@ -20,6 +20,8 @@ const (
 	// A program that was written a moment ago can still be open for writing in a child that was just forked.
 	busyRetries = 10
 	busyPause   = 20 * time.Millisecond
+	// startTime bounds how long the end of all waits for a start that is on its way: a file system that hangs can hold it.
+	startTime = 5 * time.Second
 )
 
 // Start starts a process. With watch it also gives a reader that misses nothing. existed says that the process is one that
@@ -37,6 +39,7 @@ func (t *Table) Start(s *Start, watch bool) (p *Process, reader *output.Reader, 
 	}
 	p, err = t.spawn(s)
 	t.mu.Lock()
+	t.entered()
 	if entry != nil {
 		if entry.process = p; p == nil {
 			delete(t.keys, s.Key)
@@ -87,6 +90,7 @@ func (t *Table) reserve(s *Start) (entry *keyed, known *Process, err error) {
 			err = fault.TooMany("%d processes run already", t.limit)
 		} else {
 			t.running++
+			t.entering++
 			if s.Key != "" {
 				entry = &keyed{ready: make(chan struct{}), request: request}
 				t.keys[s.Key] = entry
@@ -95,6 +99,29 @@ func (t *Table) reserve(s *Start) (entry *keyed, known *Process, err error) {
 		t.mu.Unlock()
 		return entry, nil, err
 	}
+}
+
+// entered is called when a start that was reserved is in the table, or has failed. Needs the lock.
+func (t *Table) entered() {
+	if t.entering--; t.entering == 0 && t.awaited != nil {
+		close(t.awaited)
+		t.awaited = nil
+	}
+}
+
+// awaitStarts waits until the starts that were on their way when draining began can be found in the table.
+func (t *Table) awaitStarts() {
+	t.mu.Lock()
+	if !t.draining || t.entering == 0 {
+		t.mu.Unlock()
+		return
+	}
+	if t.awaited == nil {
+		t.awaited = make(chan struct{})
+	}
+	awaited := t.awaited
+	t.mu.Unlock()
+	within(startTime, awaited)
 }
 
 // spawn makes the process and enters it into the table. Nothing reads its output yet.

@@ -51,6 +51,10 @@ type Table struct {
 	// held are forgotten, but their output is still read so that nobody is stopped by a full pipe.
 	held     []*Process
 	starting int
+	// entering are the starts that have a place among the running and are not in the table yet. awaited is closed when there
+	// are none any more; nil when nobody waits for that.
+	entering int
+	awaited  chan struct{}
 	// strays are children that were reaped while a start was between its fork and its entry in mains.
 	strays   map[int]syscall.WaitStatus
 	past     past
