@@ -59,7 +59,11 @@ func (s *Server) connect(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if framed {
-		<-sent
+		// The caller may say nothing more, and not leave either: that holds nobody up.
+		select {
+		case <-sent:
+		case <-ctx.Done():
+		}
 	}
 	return nil
 }

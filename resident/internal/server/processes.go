@@ -70,6 +70,7 @@ func (s *Server) get(w http.ResponseWriter, r *http.Request, p *process.Process)
 		select {
 		case <-p.Done():
 		case <-timer.C:
+		case <-s.Ending:
 		case <-r.Context().Done():
 			return r.Context().Err()
 		}
@@ -90,7 +91,7 @@ func (s *Server) output(w http.ResponseWriter, r *http.Request, p *process.Proce
 		return err
 	}
 	defer reader.Close()
-	how := following{follow: follow, wait: time.Duration(wait) * time.Millisecond, limit: limit}
+	how := following{follow: follow, wait: time.Duration(wait) * time.Millisecond, ending: s.Ending, limit: limit}
 	return placed(r.Context(), w, p, reader, how)
 }
 

@@ -59,6 +59,8 @@ func newBuffer(size int) *[]byte {
 type following struct {
 	follow bool
 	wait   time.Duration
+	// ending ends the wait as well.
+	ending <-chan struct{}
 	limit  int64
 	// hold is how long what was written before may wait for something to go with it.
 	hold time.Duration
@@ -95,10 +97,11 @@ func (f *frameWriter) copyOutput(ctx context.Context, p *process.Process, reader
 	done := p.Done()
 	ended := false
 	var timer, held <-chan time.Time
+	var ending <-chan struct{}
 	if how.wait > 0 && !how.follow {
 		clock := time.NewTimer(how.wait)
 		defer clock.Stop()
-		timer = clock.C
+		timer, ending = clock.C, how.ending
 	}
 	if how.hold > 0 {
 		clock := time.NewTimer(how.hold)
@@ -125,6 +128,8 @@ func (f *frameWriter) copyOutput(ctx context.Context, p *process.Process, reader
 		case <-done:
 			ended, done = true, nil
 		case <-timer:
+			return nil
+		case <-ending:
 			return nil
 		case <-held:
 			held = nil
