@@ -71,6 +71,9 @@ func copyFile(from, to string, info fs.FileInfo, replace bool) error {
 	if err := os.Chtimes(temporary.Name(), info.ModTime(), info.ModTime()); err != nil {
 		return err
 	}
+	if err := flush(temporary); err != nil {
+		return err
+	}
 	if replace {
 		return os.Rename(temporary.Name(), to)
 	}

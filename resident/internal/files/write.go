@@ -121,6 +121,9 @@ func place(temporary *os.File, target string, before fs.FileInfo, how Writing) e
 	if err := temporary.Chmod(mode); err != nil {
 		return err
 	}
+	if err := flush(temporary); err != nil {
+		return err
+	}
 	if how.CreateOnly {
 		return renameNew(temporary.Name(), target)
 	}
@@ -143,6 +146,27 @@ func sameOwner(file *os.File, as fs.FileInfo) error {
 		return nil
 	}
 	return file.Chown(int(wanted.Uid), int(wanted.Gid))
+}
+
+// flush has a file written where it belongs, as its close does: some file systems tell only then that there is no space. The
+// file stays open, and what was in its place is still there.
+func flush(file *os.File) error {
+	raw, err := file.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var copied uintptr
+	var refused syscall.Errno
+	err = raw.Control(func(fd uintptr) {
+		copied, _, refused = syscall.Syscall(syscall.SYS_FCNTL, fd, syscall.F_DUPFD_CLOEXEC, 0)
+	})
+	if err != nil {
+		return err
+	}
+	if refused != 0 {
+		return refused
+	}
+	return syscall.Close(int(copied))
 }
 
 func overwrite(temporary *os.File, target string) error {
