@@ -181,6 +181,9 @@ func (s *searcher) lines(ctx context.Context, path string, from io.Reader) error
 			}
 		}
 		for errors.Is(err, bufio.ErrBufferFull) {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
 			_, err = reader.ReadSlice('\n')
 		}
 		if err != nil {

@@ -40,6 +40,37 @@ func search(t *testing.T, s Search) (found string, truncated bool) {
 	return strings.Join(out, " "), truncated
 }
 
+// endless is one line without an end.
+type endless struct {
+	reads int
+	then  func(reads int)
+}
+
+func (e *endless) Read(into []byte) (int, error) {
+	e.reads++
+	e.then(e.reads)
+	for i := range into {
+		into[i] = 'x'
+	}
+	return len(into), nil
+}
+
+func TestASearchThatNobodyWaitsForEndsWithinALine(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	line := &endless{then: func(reads int) {
+		switch reads {
+		case 10:
+			cancel()
+		case 1_000:
+			panic("it reads on")
+		}
+	}}
+	s := &searcher{Search: Search{Text: "needle"}, left: 1}
+	if err := s.lines(ctx, "/endless", line); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}
+
 func TestFilesAreFoundByPathAndText(t *testing.T) {
 	root := tree(t, map[string]string{
 		"a.go": "package a\n\tneedle here\nno\nneedle\r\n", "b.txt": "x needle", "sub/c.go": "nothing", "sub/deep/d.go": "needle",
