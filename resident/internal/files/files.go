@@ -24,6 +24,9 @@ const (
 	listChunk  = 512
 )
 
+// asItIs opens what may be no regular file: it is not waited for, and a terminal does not become that of this program.
+const asItIs = syscall.O_NONBLOCK | syscall.O_NOCTTY
+
 // The types of files.
 const (
 	TypeFile      = "file"
@@ -147,7 +150,7 @@ func List(path string, limit int) (entries []Info, truncated bool, err error) {
 
 // Open opens a regular file for reading. It does not wait for what is none.
 func Open(path string) (*os.File, fs.FileInfo, error) {
-	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	file, err := os.OpenFile(path, os.O_RDONLY|asItIs, 0)
 	if err != nil {
 		return nil, nil, fault.From("opening the file", err)
 	}

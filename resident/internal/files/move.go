@@ -49,7 +49,7 @@ func moveAcross(from, to string, replace bool) error {
 }
 
 func copyFile(from, to string, info fs.FileInfo, replace bool) error {
-	source, err := os.OpenFile(from, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	source, err := os.OpenFile(from, os.O_RDONLY|syscall.O_NOFOLLOW|asItIs, 0)
 	if err != nil {
 		return err
 	}

@@ -155,7 +155,7 @@ func (s *searcher) file(ctx context.Context, path, relative string) error {
 	if s.Text == "" {
 		return s.found(Match{Path: path})
 	}
-	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|asItIs, 0)
 	if err != nil {
 		return nil
 	}

@@ -170,7 +170,7 @@ func flush(file *os.File) error {
 }
 
 func overwrite(temporary *os.File, target string) error {
-	file, err := os.OpenFile(target, os.O_WRONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	file, err := os.OpenFile(target, os.O_WRONLY|syscall.O_NOFOLLOW|asItIs, 0)
 	if err != nil {
 		return err
 	}
