@@ -49,8 +49,10 @@ func (n *news) subject() string {
 
 // Subscriber is one reader of events.
 type Subscriber struct {
-	hub     *Hub
-	queue   []*news
+	hub   *Hub
+	queue []*news
+	// early is how many were in the queue at the beginning. They are as many as there are processes, and make nobody be behind.
+	early   int
 	changed chan struct{}
 	ended   bool
 }
@@ -98,7 +100,7 @@ func (s *Subscriber) add(n *news) {
 	if subject := n.subject(); subject != "" {
 		s.queue = slices.DeleteFunc(s.queue, func(old *news) bool { return old.subject() == subject })
 	}
-	if len(s.queue) >= maxBehind {
+	if len(s.queue)-s.early >= maxBehind {
 		s.queue, s.ended = nil, true
 		delete(s.hub.subscribers, s)
 	} else {
@@ -114,13 +116,18 @@ func (s *Subscriber) wake() {
 	}
 }
 
-// Push gives one event to this reader alone.
-func (s *Subscriber) Push(event any) {
+// begin gives this reader alone the events that it begins with.
+func (s *Subscriber) begin(events []any) {
 	s.hub.mu.Lock()
 	defer s.hub.mu.Unlock()
-	if !s.ended {
-		s.add(&news{event: event})
+	if s.ended {
+		return
 	}
+	for _, event := range events {
+		s.queue = append(s.queue, &news{event: event})
+	}
+	s.early = len(events)
+	s.wake()
 }
 
 // Changed receives when Take may give something.
@@ -130,7 +137,7 @@ func (s *Subscriber) Changed() <-chan struct{} { return s.changed }
 func (s *Subscriber) Take() (waiting [][]byte, ended bool) {
 	s.hub.mu.Lock()
 	queue := s.queue
-	s.queue, ended = nil, s.ended
+	s.queue, s.early, ended = nil, 0, s.ended
 	s.hub.mu.Unlock()
 	for _, n := range queue {
 		if frame := n.encoded(); frame != nil {

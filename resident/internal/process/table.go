@@ -162,10 +162,11 @@ func (t *Table) Subscribe(ports any) *Subscriber {
 		}
 		fitting++
 	}
-	s.Push(snapshotEvent{Type: "snapshot", Processes: infos[:fitting], Busy: t.busy, Ports: ports})
+	first := []any{snapshotEvent{Type: "snapshot", Processes: infos[:fitting], Busy: t.busy, Ports: ports}}
 	for _, info := range infos[fitting:] {
-		s.Push(processEvent{Type: "process", Process: info})
+		first = append(first, processEvent{Type: "process", Process: info})
 	}
+	s.begin(first)
 	return s
 }
 

@@ -257,6 +257,35 @@ func TestALargeSnapshotIsCutIntoEvents(t *testing.T) {
 	}
 }
 
+func TestAReaderOfEventsIsNotBehindByWhatDidNotFitIntoTheSnapshot(t *testing.T) {
+	table := NewTable(Config{Instance: "aaaa"})
+	const many = maxRunning + maxEnded
+	for i := range many {
+		p := &Process{ID: fmt.Sprintf("aaaa-%d", i), table: table, argv: []string{strings.Repeat("x", maxShownArguments/2)}}
+		p.log = output.NewLog(1, output.Drop, nil)
+		table.processes[p.ID] = p
+	}
+	s := table.Subscribe(nil)
+	defer s.Close()
+	for i := range maxBehind {
+		table.Hub.Publish(forgottenEvent{Type: "forgotten", ID: fmt.Sprint(i)})
+	}
+	waiting, over := s.Take()
+	seen := 0
+	for _, frame := range waiting {
+		seen += strings.Count(string(frame), `"argv"`)
+	}
+	if over || seen != many {
+		t.Fatalf("%d in %d frames, over %v", seen, len(waiting), over)
+	}
+	for i := range maxBehind + 1 {
+		table.Hub.Publish(forgottenEvent{Type: "forgotten", ID: fmt.Sprint(i)})
+	}
+	if waiting, over := s.Take(); !over || len(waiting) != 0 {
+		t.Errorf("later %d wait, over %v", len(waiting), over)
+	}
+}
+
 func TestWhatWritesOnWhenItIsLetGoHoldsNobodyUp(t *testing.T) {
 	for range 20 {
 		p := line(t, "while :; do echo; done & echo begun")
