@@ -8,6 +8,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 )
 
 const (
@@ -67,14 +68,28 @@ func fromFile(find func(io.Reader) (Account, bool, error)) (Account, error) {
 	return Account{}, ErrUnknown
 }
 
-// Groups are the numbers of the groups of a user, its own first.
-func Groups(name string, own uint32) []uint32 {
+// IsPassing tells of an error of a list whether it can be gone the next time. Any other means that there is no list for us.
+func IsPassing(err error) bool {
+	for _, passing := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.EIO, syscall.ESTALE, syscall.EINTR} {
+		if errors.Is(err, passing) {
+			return true
+		}
+	}
+	return false
+}
+
+// Groups are the numbers of the groups of a user, its own first. Its own alone are those of a list that is not for us, and not
+// of one that cannot be read just now: nothing is started with fewer rights than it has the next time.
+func Groups(name string, own uint32) ([]uint32, error) {
 	file, err := os.Open(groupFile)
+	if IsPassing(err) {
+		return nil, err
+	}
 	if err != nil {
-		return []uint32{own}
+		return []uint32{own}, nil
 	}
 	defer file.Close()
-	return FindGroups(file, name, own)
+	return FindGroups(file, name, own), nil
 }
 
 // Find gives the first account of a passwd file that matches. Lines that are none are passed over.

@@ -3,6 +3,7 @@ package accounts
 import (
 	"errors"
 	"io"
+	"os"
 	"slices"
 	"strings"
 	"syscall"
@@ -21,6 +22,29 @@ leave:x:4294967295:5::/:/bin/sh
 vscode:x:1000:1001:Code,,,:/home/vscode:/bin/zsh
 twin:x:1000:1002::/home/twin:
 last:x:1003:1003::/home/last:/bin/sh`
+
+func TestGroupsThatCannotBeReadJustNowAreAnError(t *testing.T) {
+	if groups, err := Groups("root", 7); err != nil || groups[0] != 7 {
+		t.Fatalf("%v, %v", groups, err)
+	}
+	file, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	free := uint64(file.Fd())
+	file.Close()
+	var before syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &before); err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Setrlimit(syscall.RLIMIT_NOFILE, &before)
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: free, Max: before.Max}); err != nil {
+		t.Fatal(err)
+	}
+	if groups, err := Groups("root", 7); !errors.Is(err, syscall.EMFILE) {
+		t.Errorf("%v, %v", groups, err)
+	}
+}
 
 func TestAccountsAreFoundByNameAndNumber(t *testing.T) {
 	byName := func(name string) (Account, bool) {

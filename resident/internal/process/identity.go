@@ -83,7 +83,11 @@ func findUser(wanted string) (identity, error) {
 			return identity{}, err
 		}
 	}
-	return identity{Account: account, groups: accounts.Groups(account.Name, account.GID)}, nil
+	groups, err := accounts.Groups(account.Name, account.GID)
+	if err != nil {
+		return identity{}, fault.From("reading the list of groups", err)
+	}
+	return identity{Account: account, groups: groups}, nil
 }
 
 // numbered is for a user that needs no entry. Where the list may not be read there is none for us; where it cannot be read
@@ -93,10 +97,8 @@ func numbered(uid, gid uint32) (accounts.Account, error) {
 	if err == nil {
 		return account, nil
 	}
-	for _, passing := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.EIO, syscall.ESTALE, syscall.EINTR} {
-		if errors.Is(err, passing) {
-			return accounts.Account{}, fault.From("reading the list of users", err)
-		}
+	if accounts.IsPassing(err) {
+		return accounts.Account{}, fault.From("reading the list of users", err)
 	}
 	return accounts.Account{Name: strconv.FormatUint(uint64(uid), 10), UID: uid, GID: gid}, nil
 }
