@@ -107,12 +107,17 @@ func find(wanted *greeting.Greeting, candidates []string, digest string) (*found
 		}
 		if absent {
 			pid, err := startAgent(wanted, candidates, digest)
-			if err == nil {
-				started = pid
-				continue
-			}
-			if !errors.Is(err, rundir.ErrLocked) {
+			if err != nil && !errors.Is(err, rundir.ErrLocked) {
 				return nil, err
+			}
+			if err == nil {
+				first := started == 0
+				started = pid
+				if first {
+					// It listens.
+					continue
+				}
+				// Those that end as soon as they listen are not started one after the other for ever.
 			}
 		}
 		if time.Now().After(deadline) {
