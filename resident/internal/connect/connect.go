@@ -43,10 +43,10 @@ func Run(digest string, candidates []string) int {
 	if _, err := os.Stdout.Write(greeting.Line(found.answer)); err != nil {
 		return 1
 	}
-	if found.direct {
-		wait(input, found)
-	} else {
+	if !found.direct {
 		relay(input, found)
+	} else if !wait(input, found) {
+		return 1
 	}
 	return 0
 }

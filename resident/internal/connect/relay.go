@@ -25,16 +25,18 @@ func relay(input *bufio.Reader, f *found) {
 	f.connection.Close()
 }
 
-// wait lets the agent speak for itself, until it or the connection has ended.
-func wait(input *bufio.Reader, f *found) {
+// wait lets the agent speak for itself, until it or the connection has ended. It is false when it cannot: then not a byte was
+// carried.
+func wait(input *bufio.Reader, f *found) (given bool) {
 	rest, _ := input.Peek(input.Buffered())
 	if handover.Give(f.connection, syscall.Stdin, syscall.Stdout, rest) != nil {
-		return
+		return false
 	}
 	// The end of the pipes is that of the agent's.
 	os.Stdin.Close()
 	os.Stdout.Close()
 	_, _ = f.from.ReadByte()
+	return true
 }
 
 // onlyReader and onlyWriter hide what would copy in other ways, and hold other buffers.
