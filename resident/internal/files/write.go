@@ -24,7 +24,8 @@ type Writing struct {
 const copyBytes = 64 << 10
 
 // Write puts content in the place of a file, in one step: until then, and when content ends with an error, what was there
-// stays. A link is written through.
+// stays. Where the place cannot be taken, as with a file of another owner or one that is mounted, what was there is written
+// over instead, once all of content is there: what fails then leaves a part of it. A link is written through.
 func Write(path string, content io.Reader, how Writing) (Info, error) {
 	if how.Parents {
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -169,6 +170,7 @@ func flush(file *os.File) error {
 	return syscall.Close(int(copied))
 }
 
+// overwrite is for a file whose place cannot be taken. It is not done in one step: others can see a part.
 func overwrite(temporary *os.File, target string) error {
 	file, err := os.OpenFile(target, os.O_WRONLY|syscall.O_NOFOLLOW|asItIs, 0)
 	if err != nil {
