@@ -19,6 +19,7 @@ import (
 	"agentcontainers/resident/internal/cgroup"
 	"agentcontainers/resident/internal/greeting"
 	"agentcontainers/resident/internal/guard"
+	"agentcontainers/resident/internal/pipes"
 	"agentcontainers/resident/internal/process"
 	"agentcontainers/resident/internal/product"
 	"agentcontainers/resident/internal/rundir"
@@ -53,7 +54,7 @@ func init() {
 func Run() int {
 	unblockSignals()
 	var reporting *os.File
-	if isPipe(reportFD) {
+	if pipes.Is(reportFD) {
 		reporting = os.NewFile(reportFD, "report")
 	}
 	a, err := begin(os.Stdin)
@@ -63,11 +64,6 @@ func Run() int {
 	}
 	report(reporting, Report{OK: true})
 	return a.serve()
-}
-
-func isPipe(fd int) bool {
-	var stat syscall.Stat_t
-	return syscall.Fstat(fd, &stat) == nil && stat.Mode&syscall.S_IFMT == syscall.S_IFIFO
 }
 
 type agent struct {

@@ -48,7 +48,7 @@ type connection struct {
 }
 
 func newConnection(socket *net.UnixConn, input, output int, rest []byte) *connection {
-	c := &connection{Conn: socket, input: pollable(input, "input"), output: pollable(output, "output"), rest: rest}
+	c := &connection{Conn: socket, input: pipes.File(input, "input"), output: pipes.File(output, "output"), rest: rest}
 	guard.Go(func() {
 		// `connect` says nothing more: it is its end that comes.
 		_, _ = socket.Read(make([]byte, 1))

@@ -12,9 +12,10 @@ import (
 	"errors"
 	"io"
 	"net"
-	"os"
 	"syscall"
 	"time"
+
+	"agentcontainers/resident/internal/pipes"
 )
 
 const (
@@ -27,7 +28,7 @@ const (
 var errUnexpected = errors.New("what was handed over is not what was expected")
 
 // Possible tells whether these can be handed over: both must be pipes.
-func Possible(input, output int) bool { return isPipe(input) && isPipe(output) }
+func Possible(input, output int) bool { return pipes.Is(input) && pipes.Is(output) }
 
 // Give hands standard input and output over, after what was read too much of the input.
 func Give(to *net.UnixConn, input, output int, rest []byte) error {
@@ -103,18 +104,8 @@ func readRest(from io.Reader) ([]byte, error) {
 	return rest, err
 }
 
-func isPipe(fd int) bool {
-	var stat syscall.Stat_t
-	return syscall.Fstat(fd, &stat) == nil && stat.Mode&syscall.S_IFMT == syscall.S_IFIFO
-}
-
 func closeAll(fds []int) {
 	for _, fd := range fds {
 		syscall.Close(fd)
 	}
-}
-
-func pollable(fd int, name string) *os.File {
-	_ = syscall.SetNonblock(fd, true)
-	return os.NewFile(uintptr(fd), name)
 }

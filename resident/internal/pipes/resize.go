@@ -1,4 +1,3 @@
-// Package pipes sets how much a pipe holds.
 package pipes
 
 import "syscall"

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"agentcontainers/resident/internal/output"
+	"agentcontainers/resident/internal/pipes"
 )
 
 func TestOnlyWhatComesFastIsCollected(t *testing.T) {
@@ -42,7 +43,7 @@ func TestAStreamLeavesThePollerAndComesBackWithoutLoss(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := newStream(nonblocking(read, "output"), output.Stdout)
+	s := newStream(pipes.File(read, "output"), output.Stdout)
 	defer func() { s.file.Close() }()
 	isPolled := func() bool { return !errors.Is(s.file.SetReadDeadline(time.Time{}), os.ErrNoDeadline) }
 	got := make([]byte, 10)

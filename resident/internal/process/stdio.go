@@ -5,6 +5,7 @@ import (
 	"syscall"
 
 	"agentcontainers/resident/internal/output"
+	"agentcontainers/resident/internal/pipes"
 )
 
 // stdio is what a process gets as its descriptors 0 to 2, and our ends of them.
@@ -34,7 +35,7 @@ func openStdio(s *Start, who identity) (io *stdio, err error) {
 			return io, err
 		}
 		io.child[0], io.owned = read, append(io.owned, read)
-		io.input = newInput(nonblocking(write, "stdin"), false)
+		io.input = newInput(pipes.File(write, "stdin"), false)
 	} else {
 		null, err := syscall.Open(os.DevNull, syscall.O_RDWR|syscall.O_CLOEXEC, 0)
 		if err != nil {
@@ -81,7 +82,7 @@ func (io *stdio) addStream(kind byte) (child int, err error) {
 		return -1, err
 	}
 	io.owned = append(io.owned, write)
-	io.streams = append(io.streams, newStream(nonblocking(read, "output"), kind))
+	io.streams = append(io.streams, newStream(pipes.File(read, "output"), kind))
 	return write, nil
 }
 
@@ -107,10 +108,4 @@ func pipe() (read, write int, err error) {
 	var ends [2]int
 	err = syscall.Pipe2(ends[:], syscall.O_CLOEXEC)
 	return ends[0], ends[1], err
-}
-
-// nonblocking makes a file that waits in the poller and not in a thread. The other end of the pipe stays as it is.
-func nonblocking(fd int, name string) *os.File {
-	_ = syscall.SetNonblock(fd, true)
-	return os.NewFile(uintptr(fd), name)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"agentcontainers/resident/internal/output"
+	"agentcontainers/resident/internal/pipes"
 	"agentcontainers/resident/internal/proc"
 )
 
@@ -117,7 +118,7 @@ func TestOutputIsHeldOnlyWhileSomebodyCanWrite(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &Process{log: output.NewLog(minRing, output.Drop, nil), streams: []*stream{newStream(nonblocking(read, "output"), output.Stdout)}}
+	p := &Process{log: output.NewLog(minRing, output.Drop, nil), streams: []*stream{newStream(pipes.File(read, "output"), output.Stdout)}}
 	defer p.streams[0].file.Close()
 	if !p.isHeld() {
 		t.Error("an open pipe is not held")
