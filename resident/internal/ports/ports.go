@@ -6,7 +6,6 @@ import (
 	"sort"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"agentcontainers/resident/internal/proc"
 )
@@ -85,16 +84,10 @@ func Name(listeners []Listener, processOf func(pid int) string) {
 
 // sockets gives the inodes of the sockets of a process.
 func sockets(pid int) (inodes []uint64) {
-	directory := "/proc/" + strconv.Itoa(pid)
-	inodes, err := readSockets(directory + "/fd")
-	if !errors.Is(err, os.ErrPermission) || os.Geteuid() != 0 {
-		return inodes
-	}
-	var owner syscall.Stat_t
-	if syscall.Stat(directory, &owner) != nil || owner.Uid == 0 {
-		return inodes
-	}
-	proc.AsUser(int(owner.Uid), int(owner.Gid), func() { inodes, _ = readSockets(directory + "/fd") })
+	_ = proc.AsOwner(pid, func() (err error) {
+		inodes, err = readSockets("/proc/" + strconv.Itoa(pid) + "/fd")
+		return err
+	})
 	return inodes
 }
 

@@ -1,9 +1,27 @@
 package proc
 
 import (
+	"errors"
+	"os"
 	"runtime"
+	"strconv"
 	"syscall"
 )
+
+// AsOwner calls read, which reads of a process, and once more as the owner of that when it is not permitted: root without the
+// right to trace may not read the processes of others, their owner may.
+func AsOwner(pid int, read func() error) error {
+	err := read()
+	if !errors.Is(err, os.ErrPermission) || os.Geteuid() != 0 {
+		return err
+	}
+	var owner syscall.Stat_t
+	if syscall.Stat("/proc/"+strconv.Itoa(pid), &owner) != nil || owner.Uid == 0 {
+		return err
+	}
+	AsUser(int(owner.Uid), int(owner.Gid), func() { err = read() })
+	return err
+}
 
 // AsUser calls read with the file system identity of another user, on a thread of its own: nothing else of this program
 // runs with it. Only root can do it; for others read runs as it is.

@@ -2,10 +2,9 @@ package proc
 
 import (
 	"bytes"
-	"errors"
 	"io"
-	"os"
 	"strconv"
+	"strings"
 	"syscall"
 )
 
@@ -15,21 +14,15 @@ const maxEnvironment = 16 << 20
 // maxValue bounds a value that is asked for.
 const maxValue = 4096
 
+// IsVariable tells whether a process can have a variable of this name and value.
+func IsVariable(name, value string) bool {
+	return name != "" && !strings.ContainsAny(name, "=\x00") && strings.IndexByte(value, 0) < 0
+}
+
 // Variable gives the value that a variable had when a process began. It is not found when the process cannot be read.
 func Variable(pid int, name string) (value string, found bool) {
-	directory := "/proc/" + strconv.Itoa(pid)
-	err := readVariable(directory+"/environ", name, &value, &found)
-	if !errors.Is(err, os.ErrPermission) || os.Geteuid() != 0 {
-		return value, found
-	}
-	// Root without the right to trace may not read the processes of others, their owner may.
-	var owner syscall.Stat_t
-	if syscall.Stat(directory, &owner) != nil || owner.Uid == 0 {
-		return "", false
-	}
-	AsUser(int(owner.Uid), int(owner.Gid), func() {
-		_ = readVariable(directory+"/environ", name, &value, &found)
-	})
+	path := "/proc/" + strconv.Itoa(pid) + "/environ"
+	_ = AsOwner(pid, func() error { return readVariable(path, name, &value, &found) })
 	return value, found
 }
 
