@@ -2,13 +2,15 @@
 package greeting
 
 import (
-	"bytes"
 	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
+
+	"agentcontainers/resident/internal/proc"
+	"agentcontainers/resident/internal/strict"
 )
 
 const (
@@ -85,13 +87,11 @@ func Parse(line []byte) (*Greeting, error) {
 		return nil, Refuse(CodeBadGreeting, "the greeting is longer than %d bytes", MaxLine)
 	}
 	var g Greeting
-	decoder := json.NewDecoder(bytes.NewReader(line))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&g); err != nil {
-		return nil, Refuse(CodeBadGreeting, "the greeting is not the expected object of JSON")
-	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+	switch err := strict.JSON(line, &g); {
+	case errors.Is(err, strict.ErrMore):
 		return nil, Refuse(CodeBadGreeting, "the greeting is more than one object")
+	case err != nil:
+		return nil, Refuse(CodeBadGreeting, "the greeting is not the expected object of JSON")
 	}
 	if err := g.check(); err != nil {
 		return nil, err
@@ -110,7 +110,7 @@ func (g *Greeting) check() error {
 		return Refuse(CodeBadGreeting, "the workspace is not an absolute path")
 	}
 	for name, value := range g.Env {
-		if name == "" || strings.ContainsAny(name, "=\x00") || strings.ContainsRune(value, 0) {
+		if !proc.IsVariable(name, value) {
 			return Refuse(CodeBadGreeting, "the environment has a name or value that no process can have")
 		}
 	}

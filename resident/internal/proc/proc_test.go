@@ -75,6 +75,17 @@ func TestAProcessThatCannotBeReadForWantOfFilesIsNotGone(t *testing.T) {
 	}
 }
 
+func TestWhatAProcessCannotHaveIsNoVariable(t *testing.T) {
+	for _, row := range []struct {
+		name, value string
+		is          bool
+	}{{"A", "", true}, {"a b", "=1\n", true}, {"", "x", false}, {"A=B", "x", false}, {"A\x00", "x", false}, {"A", "x\x00", false}} {
+		if is := IsVariable(row.name, row.value); is != row.is {
+			t.Errorf("%q=%q: %v", row.name, row.value, is)
+		}
+	}
+}
+
 func TestAVariableIsFoundHoweverTheBytesCome(t *testing.T) {
 	environment := strings.Join([]string{"A=1", "MARKERX=no", "XMARKER=no", "LONG=" + strings.Repeat("MARKER=no", 2000), "MARKER=ab-1", "Z=2", ""}, "\x00")
 	for _, cut := range []string{environment, environment[:strings.Index(environment, "\x00Z=")]} {

@@ -2,15 +2,14 @@
 package process
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
-	"io"
 	"strings"
 	"time"
 
 	"agentcontainers/resident/internal/fault"
 	"agentcontainers/resident/internal/output"
+	"agentcontainers/resident/internal/proc"
+	"agentcontainers/resident/internal/strict"
 )
 
 // The kinds of processes.
@@ -80,13 +79,11 @@ func ParseStart(content []byte) (*Start, error) {
 
 // DecodeJSON reads one object with no unknown fields.
 func DecodeJSON(content []byte, into any) error {
-	decoder := json.NewDecoder(bytes.NewReader(content))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(into); err != nil {
-		return fault.Invalid("the request is not the expected JSON: %s", strings.TrimPrefix(err.Error(), "json: "))
-	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+	switch err := strict.JSON(content, into); {
+	case errors.Is(err, strict.ErrMore):
 		return fault.Invalid("the request is more than one object of JSON")
+	case err != nil:
+		return fault.Invalid("the request is not the expected JSON: %s", strings.TrimPrefix(err.Error(), "json: "))
 	}
 	return nil
 }
@@ -117,7 +114,7 @@ func (s *Start) checkPlace() error {
 		return fault.Invalid("cwd has a zero byte")
 	}
 	for name, value := range s.Env {
-		if name == "" || strings.ContainsAny(name, "=\x00") || value != nil && hasZero(*value) {
+		if !proc.IsVariable(name, "") || value != nil && !proc.IsVariable(name, *value) {
 			return fault.Invalid("env has a name or value that no process can have")
 		}
 	}

@@ -2,9 +2,9 @@ package server
 
 import (
 	"net/http"
-	"strings"
 
 	"agentcontainers/resident/internal/fault"
+	"agentcontainers/resident/internal/proc"
 )
 
 // environment takes the environment that commands get from now on, whole. Those that run keep theirs.
@@ -19,7 +19,7 @@ func (s *Server) environment(w http.ResponseWriter, r *http.Request) error {
 		return fault.Invalid("env is missing")
 	}
 	for name, value := range request.Env {
-		if name == "" || strings.ContainsAny(name, "=\x00") || strings.ContainsRune(value, 0) {
+		if !proc.IsVariable(name, value) {
 			return fault.Invalid("env has a name or value that no process can have")
 		}
 	}
