@@ -119,7 +119,7 @@ func begin(from io.Reader) (*agent, error) {
 func (a *agent) open(instance string, startedAt time.Time) error {
 	state := rundir.State{
 		PID: os.Getpid(), Protocol: product.Protocol, Version: product.Version, Digest: a.order.Digest,
-		StartedAt: process.Time(startedAt), Instance: instance,
+		StartedAt: product.Time(startedAt), Instance: instance,
 	}
 	if err := rundir.WriteState(a.order.Directory, state); err != nil {
 		return err

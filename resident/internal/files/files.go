@@ -14,6 +14,7 @@ import (
 	"syscall"
 
 	"agentcontainers/resident/internal/fault"
+	"agentcontainers/resident/internal/product"
 )
 
 const (
@@ -70,7 +71,7 @@ func Stat(path string) (Info, error) {
 func describe(path string, info fs.FileInfo) Info {
 	out := Info{
 		Path: path, Type: TypeOther, Size: info.Size(), Mode: FormatMode(info.Mode()),
-		ModifiedAt: info.ModTime().UTC().Format("2006-01-02T15:04:05.000Z"),
+		ModifiedAt: product.Time(info.ModTime()),
 	}
 	switch {
 	case info.Mode().IsRegular():
@@ -89,10 +90,13 @@ func describe(path string, info fs.FileInfo) Info {
 	return out
 }
 
+// special are the bits of a mode that Go has elsewhere.
+var special = map[fs.FileMode]uint32{fs.ModeSetuid: 0o4000, fs.ModeSetgid: 0o2000, fs.ModeSticky: 0o1000}
+
 // FormatMode gives four octal digits.
 func FormatMode(mode fs.FileMode) string {
 	bits := uint32(mode.Perm())
-	for flag, bit := range map[fs.FileMode]uint32{fs.ModeSetuid: 0o4000, fs.ModeSetgid: 0o2000, fs.ModeSticky: 0o1000} {
+	for flag, bit := range special {
 		if mode&flag != 0 {
 			bits |= bit
 		}
@@ -107,8 +111,8 @@ func ParseMode(text string) (fs.FileMode, error) {
 		return 0, fault.Invalid("the mode is not three or four octal digits")
 	}
 	mode := fs.FileMode(bits & 0o777)
-	for flag, bit := range map[fs.FileMode]uint64{fs.ModeSetuid: 0o4000, fs.ModeSetgid: 0o2000, fs.ModeSticky: 0o1000} {
-		if bits&bit != 0 {
+	for flag, bit := range special {
+		if uint32(bits)&bit != 0 {
 			mode |= flag
 		}
 	}

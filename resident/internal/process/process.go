@@ -11,6 +11,7 @@ import (
 
 	"agentcontainers/resident/internal/fault"
 	"agentcontainers/resident/internal/output"
+	"agentcontainers/resident/internal/product"
 )
 
 // maxShownArguments bounds what is told of a command line.
@@ -106,9 +107,6 @@ type Kept struct {
 	Stalled bool  `json:"stalled,omitempty"`
 }
 
-// Time gives a time as the protocol has it.
-func Time(at time.Time) string { return at.UTC().Format("2006-01-02T15:04:05.000Z") }
-
 // Info gives the state at the time.
 func (p *Process) Info() Info {
 	p.table.mu.Lock()
@@ -119,7 +117,7 @@ func (p *Process) Info() Info {
 func (p *Process) info() Info {
 	i := Info{
 		ID: p.ID, PID: p.pid, Argv: p.argv, Command: p.command, Cwd: p.cwd, User: p.user, Merged: p.merged, Kind: p.kind,
-		Key: p.key, StartedAt: Time(p.startedAt), Running: p.exit == nil,
+		Key: p.key, StartedAt: product.Time(p.startedAt), Running: p.exit == nil,
 	}
 	if p.size != nil {
 		size := *p.size

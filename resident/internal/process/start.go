@@ -19,12 +19,16 @@ const (
 	KindBackground = "background"
 )
 
+// The grace of a tree between being asked to end and being killed: at most, and when nothing is said.
+const (
+	MaxGraceMS   = 60_000
+	DefaultGrace = 2 * time.Second
+)
+
 const (
 	maxKey       = 256
 	maxSide      = 10_000
 	maxTimeoutMS = 30 * 24 * 3600 * 1000
-	maxGraceMS   = 60_000
-	defaultGrace = 2 * time.Second
 	minRing      = 64 << 10
 	maxRing      = 64 << 20
 	defaultRing  = 1 << 20
@@ -152,7 +156,7 @@ func (s *Start) checkBounds() error {
 		name      string
 		value     *int64
 		low, high int64
-	}{{"timeout_ms", s.TimeoutMS, 1, maxTimeoutMS}, {"grace_ms", s.GraceMS, 0, maxGraceMS}, {"ring_bytes", s.RingBytes, minRing, maxRing}} {
+	}{{"timeout_ms", s.TimeoutMS, 1, maxTimeoutMS}, {"grace_ms", s.GraceMS, 0, MaxGraceMS}, {"ring_bytes", s.RingBytes, minRing, maxRing}} {
 		if bound.value != nil && (*bound.value < bound.low || *bound.value > bound.high) {
 			return fault.Invalid("%s is not between %d and %d", bound.name, bound.low, bound.high)
 		}
@@ -165,7 +169,7 @@ func (s *Start) checkBounds() error {
 
 func (s *Start) grace() time.Duration {
 	if s.GraceMS == nil {
-		return defaultGrace
+		return DefaultGrace
 	}
 	return time.Duration(*s.GraceMS) * time.Millisecond
 }

@@ -10,6 +10,7 @@ import (
 	"agentcontainers/resident/internal/fault"
 	"agentcontainers/resident/internal/frames"
 	"agentcontainers/resident/internal/guard"
+	"agentcontainers/resident/internal/product"
 )
 
 const (
@@ -215,7 +216,7 @@ func (t *Table) quiet() {
 }
 
 func (t *Table) exitOf(p *Process, backgroundHeld bool) *Exit {
-	exit := &Exit{Reason: "exit", Survivors: p.survivors, BackgroundHeld: backgroundHeld, At: Time(time.Now())}
+	exit := &Exit{Reason: "exit", Survivors: p.survivors, BackgroundHeld: backgroundHeld, At: product.Time(time.Now())}
 	if exit.Survivors == nil {
 		exit.Survivors = []int{}
 	}

@@ -1,6 +1,8 @@
 // Package product names the program and the protocol that it speaks.
 package product
 
+import "time"
+
 // Version is the release of the program.
 const Version = "0.1.0"
 
@@ -15,3 +17,6 @@ const Marker = "AGENTCONTAINERS_PROCESS"
 
 // RunID is the environment variable by which a daemon finds all agents of a container without their help.
 const RunID = "AGENTCONTAINERS_RUN_ID"
+
+// Time gives a time as the protocol has it.
+func Time(at time.Time) string { return at.UTC().Format("2006-01-02T15:04:05.000Z") }

@@ -10,7 +10,7 @@ import (
 
 	"agentcontainers/resident/internal/fault"
 	"agentcontainers/resident/internal/files"
-	"agentcontainers/resident/internal/process"
+	"agentcontainers/resident/internal/product"
 )
 
 const (
@@ -83,7 +83,7 @@ func (s *Server) fileRead(w http.ResponseWriter, r *http.Request) error {
 	}
 	w.Header().Set("content-type", "application/octet-stream")
 	w.Header().Set("x-size", strconv.FormatInt(info.Size(), 10))
-	w.Header().Set("x-modified-at", process.Time(info.ModTime()))
+	w.Header().Set("x-modified-at", product.Time(info.ModTime()))
 	w.WriteHeader(http.StatusOK)
 	return copyBytes(io.LimitReader(file, length), func(content []byte) error {
 		_, err := w.Write(content)

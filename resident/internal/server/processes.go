@@ -13,9 +13,7 @@ import (
 )
 
 const (
-	maxWaitMS  = 300_000
-	maxGraceMS = 60_000
-	graceMS    = 2_000
+	maxWaitMS = 300_000
 	// inputBytes is how much of raw input is passed on at once.
 	inputBytes = 32 << 10
 )
@@ -168,10 +166,10 @@ func grace(r *http.Request) (time.Duration, error) {
 		return 0, err
 	}
 	if request.GraceMS == nil {
-		return graceMS * time.Millisecond, nil
+		return process.DefaultGrace, nil
 	}
-	if *request.GraceMS < 0 || *request.GraceMS > maxGraceMS {
-		return 0, fault.Invalid("grace_ms is not between 0 and %d", maxGraceMS)
+	if *request.GraceMS < 0 || *request.GraceMS > process.MaxGraceMS {
+		return 0, fault.Invalid("grace_ms is not between 0 and %d", process.MaxGraceMS)
 	}
 	return time.Duration(*request.GraceMS) * time.Millisecond, nil
 }

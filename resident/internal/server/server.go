@@ -161,7 +161,7 @@ func (s *Server) health(w http.ResponseWriter, _ *http.Request) error {
 	running, busy, draining := s.Table.Counts()
 	return answer(w, http.StatusOK, map[string]any{
 		"protocol": product.Protocol, "version": product.Version, "digest": s.Digest, "instance": s.Instance, "pid": os.Getpid(),
-		"uid": os.Geteuid(), "started_at": process.Time(s.StartedAt), "processes": running, "terminals": busy.Terminals,
+		"uid": os.Geteuid(), "started_at": product.Time(s.StartedAt), "processes": running, "terminals": busy.Terminals,
 		"draining": draining,
 	})
 }
