@@ -6,6 +6,8 @@ import (
 	"errors"
 	"os"
 	"sync"
+
+	"agentcontainers/resident/internal/wake"
 )
 
 // The kinds of bytes, as in frames.
@@ -114,18 +116,12 @@ func (l *Log) Fill(kind byte, read func([]byte) (int, error)) (n int, err error)
 	return n, err
 }
 
-// Blocks tells whether Fill may give ErrNoRoom.
-func (l *Log) Blocks() bool { return l.overflow == Block }
-
 // Under runs f while nothing is filled in.
 func (l *Log) Under(f func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	f()
 }
-
-// Room receives after a reader has read on in a blocked log.
-func (l *Log) Room() <-chan struct{} { return l.room }
 
 // Bounds are the offsets of the oldest byte that is kept, and after the newest.
 func (l *Log) Bounds() (start, end int64) {
@@ -163,38 +159,11 @@ func (l *Log) Discard() {
 	l.signalRoom()
 }
 
-// Stalled tells whether there is more that is not taken until somebody comes and reads.
-func (l *Log) Stalled() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.refused && !l.sealed && len(l.readers) == 0
-}
-
 func (l *Log) start() int64 {
 	if l.spill != nil && l.spill.count > 0 {
 		return l.spill.start()
 	}
 	return l.memoryStart
-}
-
-func (l *Log) roomNow() int64 {
-	if l.overflow != Block || l.discarding {
-		return blockBytes
-	}
-	floor := l.memoryStart
-	if slowest, any := l.slowest(); any {
-		floor = max(floor, slowest-l.capacity/2)
-	}
-	return l.capacity - (l.end - floor)
-}
-
-func (l *Log) slowest() (position int64, any bool) {
-	for reader := range l.readers {
-		if !any || reader.position < position {
-			position, any = reader.position, true
-		}
-	}
-	return position, any
 }
 
 // tail is a block with space.
@@ -253,16 +222,6 @@ func (l *Log) wake() {
 	}
 	l.untold = 0
 	for reader := range l.readers {
-		select {
-		case reader.changed <- struct{}{}:
-		default:
-		}
-	}
-}
-
-func (l *Log) signalRoom() {
-	select {
-	case l.room <- struct{}{}:
-	default:
+		wake.Up(reader.changed)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"agentcontainers/resident/internal/frames"
+	"agentcontainers/resident/internal/wake"
 )
 
 // maxBehind is how many events a reader may be behind.
@@ -79,7 +80,7 @@ func (h *Hub) subscribe() *Subscriber {
 	if !h.closed {
 		h.subscribers[s] = struct{}{}
 	}
-	s.wake()
+	wake.Up(s.changed)
 	return s
 }
 
@@ -90,7 +91,7 @@ func (h *Hub) Close() {
 	h.closed = true
 	for s := range h.subscribers {
 		s.ended = true
-		s.wake()
+		wake.Up(s.changed)
 		delete(h.subscribers, s)
 	}
 }
@@ -106,14 +107,7 @@ func (s *Subscriber) add(n *news) {
 	} else {
 		s.queue = append(s.queue, n)
 	}
-	s.wake()
-}
-
-func (s *Subscriber) wake() {
-	select {
-	case s.changed <- struct{}{}:
-	default:
-	}
+	wake.Up(s.changed)
 }
 
 // begin gives this reader alone the events that it begins with.
@@ -127,7 +121,7 @@ func (s *Subscriber) begin(events []any) {
 		s.queue = append(s.queue, &news{event: event})
 	}
 	s.early = len(events)
-	s.wake()
+	wake.Up(s.changed)
 }
 
 // Changed receives when Take may give something.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"agentcontainers/resident/internal/guard"
+	"agentcontainers/resident/internal/wake"
 )
 
 // killing is the end of a tree that is under way.
@@ -72,10 +73,7 @@ func (t *Table) beginKill(p *Process, grace time.Duration, reason string) (k *ki
 	if k = p.killing; k != nil {
 		if deadline := time.Now().Add(grace); deadline.Before(k.deadline) {
 			k.deadline = deadline
-			select {
-			case k.sooner <- struct{}{}:
-			default:
-			}
+			wake.Up(k.sooner)
 		}
 		return k, false
 	}

@@ -6,6 +6,7 @@ import (
 
 	"agentcontainers/resident/internal/guard"
 	"agentcontainers/resident/internal/process"
+	"agentcontainers/resident/internal/wake"
 )
 
 const (
@@ -64,7 +65,7 @@ func (q *typing) put(ctx context.Context, payload []byte) {
 			q.cost += len(payload) + frameCost
 			q.waiting = append(q.waiting, append([]byte{}, payload...))
 			q.mu.Unlock()
-			wake(q.changed)
+			wake.Up(q.changed)
 			return
 		}
 		q.mu.Unlock()
@@ -81,7 +82,7 @@ func (q *typing) finish() {
 	q.mu.Lock()
 	q.over = true
 	q.mu.Unlock()
-	wake(q.changed)
+	wake.Up(q.changed)
 }
 
 func (q *typing) next() (payload []byte, over bool) {
@@ -101,12 +102,5 @@ func (q *typing) written(payload []byte) {
 	}
 	q.cost -= len(payload) + frameCost
 	q.mu.Unlock()
-	wake(q.room)
-}
-
-func wake(waiter chan struct{}) {
-	select {
-	case waiter <- struct{}{}:
-	default:
-	}
+	wake.Up(q.room)
 }
