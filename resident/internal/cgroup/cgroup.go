@@ -7,7 +7,8 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"syscall"
+
+	"agentcontainers/resident/internal/proc"
 )
 
 const (
@@ -168,25 +169,6 @@ func read(folder, name string) (string, bool) {
 	if folder == "" {
 		return "", false
 	}
-	fd, err := syscall.Open(folder+"/"+name, syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
-	if err != nil {
-		return "", false
-	}
-	defer syscall.Close(fd)
-	var content []byte
-	var buffer [4096]byte
-	for len(content) < maxFile {
-		n, err := syscall.Read(fd, buffer[:])
-		if err == syscall.EINTR {
-			continue
-		}
-		if err != nil {
-			return "", false
-		}
-		if n == 0 {
-			break
-		}
-		content = append(content, buffer[:n]...)
-	}
-	return string(content), true
+	content, err := proc.ReadFile(folder+"/"+name, maxFile)
+	return string(content), err == nil
 }

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"unsafe"
 
+	"agentcontainers/resident/internal/carry"
 	"agentcontainers/resident/internal/fault"
 )
 
@@ -92,21 +93,12 @@ func nameBeside(target string) (string, error) {
 }
 
 func transfer(to *os.File, content io.Reader) error {
-	buffer := make([]byte, copyBytes)
-	for {
-		n, err := content.Read(buffer)
-		if n > 0 {
-			if _, err := to.Write(buffer[:n]); err != nil {
-				return fault.From("writing the file", err)
-			}
+	return carry.Bytes(content, copyBytes, func(some []byte) error {
+		if _, err := to.Write(some); err != nil {
+			return fault.From("writing the file", err)
 		}
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-	}
+		return nil
+	})
 }
 
 func place(temporary *os.File, target string, before fs.FileInfo, how Writing) error {

@@ -4,6 +4,7 @@ package proc
 import (
 	"bytes"
 	"errors"
+	"io"
 	"os"
 	"strconv"
 	"syscall"
@@ -104,14 +105,19 @@ func readSmall(path string) ([]byte, error) {
 	}
 	defer syscall.Close(fd)
 	var buffer [4096]byte
-	for {
-		n, err := syscall.Read(fd, buffer[:])
-		if err == syscall.EINTR {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		return bytes.Clone(buffer[:n]), nil
+	n, err := fdReader(fd).Read(buffer[:])
+	if err != nil && err != io.EOF {
+		return nil, err
 	}
+	return bytes.Clone(buffer[:n]), nil
+}
+
+// ReadFile reads a file of the kernel that may come in several parts, up to a bound, in the same way.
+func ReadFile(path string, most int64) ([]byte, error) {
+	fd, err := syscall.Open(path, syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer syscall.Close(fd)
+	return io.ReadAll(io.LimitReader(fdReader(fd), most))
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"agentcontainers/resident/internal/carry"
 	"agentcontainers/resident/internal/fault"
 	"agentcontainers/resident/internal/frames"
 	"agentcontainers/resident/internal/guard"
@@ -71,7 +72,8 @@ func (s *Server) connect(w http.ResponseWriter, r *http.Request) error {
 // upstream carries what the caller sends, and its end.
 func upstream(to *net.TCPConn, from io.Reader, framed bool) error {
 	if !framed {
-		if err := copyBytes(from, func(content []byte) error { _, err := to.Write(content); return err }); err != nil {
+		err := carry.Bytes(from, tunnelBytes, func(content []byte) error { _, err := to.Write(content); return err })
+		if err != nil {
 			return err
 		}
 		return to.CloseWrite()
@@ -97,7 +99,7 @@ func upstream(to *net.TCPConn, from io.Reader, framed bool) error {
 
 // downstream carries what the target sends, and its end.
 func downstream(out *frameWriter, from *net.TCPConn, framed bool) error {
-	err := copyBytes(from, func(content []byte) error {
+	err := carry.Bytes(from, tunnelBytes, func(content []byte) error {
 		if framed {
 			var header [frames.HeaderBytes]byte
 			frames.PutHeader(header[:], frames.Stdout, len(content))
@@ -114,24 +116,6 @@ func downstream(out *frameWriter, from *net.TCPConn, framed bool) error {
 		out.flush()
 	}
 	return err
-}
-
-func copyBytes(from io.Reader, write func([]byte) error) error {
-	buffer := make([]byte, tunnelBytes)
-	for {
-		n, err := from.Read(buffer)
-		if n > 0 {
-			if err := write(buffer[:n]); err != nil {
-				return err
-			}
-		}
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-	}
 }
 
 // targets gives the addresses to try. localhost needs no file to be known.

@@ -8,12 +8,14 @@ import (
 	"strconv"
 	"time"
 
+	"agentcontainers/resident/internal/carry"
 	"agentcontainers/resident/internal/fault"
 	"agentcontainers/resident/internal/files"
 	"agentcontainers/resident/internal/product"
 )
 
 const (
+	// readBytes is how much of a file is sent at once.
 	readBytes = 32 << 10
 	// flushTime is how long matches of a search may wait to be sent.
 	flushTime = 100 * time.Millisecond
@@ -85,7 +87,7 @@ func (s *Server) fileRead(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("x-size", strconv.FormatInt(info.Size(), 10))
 	w.Header().Set("x-modified-at", product.Time(info.ModTime()))
 	w.WriteHeader(http.StatusOK)
-	return copyBytes(io.LimitReader(file, length), func(content []byte) error {
+	return carry.Bytes(io.LimitReader(file, length), readBytes, func(content []byte) error {
 		_, err := w.Write(content)
 		return err
 	})
