@@ -150,8 +150,8 @@ func newServer(handler http.Handler) *http.Server {
 
 // serve runs until the end of the agent.
 func (a *agent) serve() int {
-	stop := make(chan struct{})
-	guard.Go(func() { a.table.Reap(stop) })
+	// For as long as this program runs.
+	guard.Go(func() { a.table.Reap(nil) })
 	guard.Go(a.obeySignals)
 	// Somebody may be connected already.
 	a.life.reconsider()

@@ -193,7 +193,8 @@ func renameNew(from, to string) error {
 	if err != nil {
 		return err
 	}
-	_, _, number := syscall.Syscall6(sysRenameat2, uintptr(at), uintptr(unsafe.Pointer(fromBytes)), uintptr(at), uintptr(unsafe.Pointer(toBytes)), noReplace, 0)
+	_, _, number := syscall.Syscall6(
+		sysRenameat2, uintptr(at), uintptr(unsafe.Pointer(fromBytes)), uintptr(at), uintptr(unsafe.Pointer(toBytes)), noReplace, 0)
 	switch number {
 	case 0:
 		return nil

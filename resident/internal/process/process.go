@@ -42,8 +42,8 @@ type Process struct {
 	timeout   time.Duration
 	oomKills  int64
 
-	// drained is closed when all streams have ended, sealed when all that the main process wrote is in the log, reapedNow when the main process has, done when the exit is known,
-	// forgotten when nobody can ask for it any more.
+	// drained is closed when all streams have ended, sealed when all that the main process wrote is in the log, reapedNow when
+	// the main process has ended, done when the exit is known, forgotten when nobody can ask for it any more.
 	drained   chan struct{}
 	sealed    chan struct{}
 	sealOnce  sync.Once

@@ -29,7 +29,7 @@ type stream struct {
 
 func newStream(file *os.File, kind byte) *stream { return &stream{file: file, kind: kind, target: -1} }
 
-// pump reads one stream into the log until its end, or until forgotten is closed while a blocked log has no room.
+// pump reads one stream into the log until its end. It waits for room in a blocked log, until that is discarded and takes all.
 func (p *Process) pump(s *stream) {
 	p.readToEnd(s)
 	left := 0

@@ -25,7 +25,7 @@ func BecomeSubreaper() error {
 	return nil
 }
 
-// Reap reaps the children of this program whenever one ends, until stop is closed. Nothing else of this program may wait
+// Reap reaps the children of this program whenever one ends, until stop is closed; nil never is. Nothing else of this program may wait
 // for a child.
 func (t *Table) Reap(stop <-chan struct{}) {
 	ended := make(chan os.Signal, 1)

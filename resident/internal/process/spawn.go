@@ -166,7 +166,8 @@ func (t *Table) newProcess(s *Start, id string, who identity, cwd string, argv [
 	p := &Process{
 		ID: id, table: t, streams: stdio.streams, input: stdio.input, terminal: stdio.terminal, argv: shown(argv), cwd: cwd,
 		user: who.Name, merged: s.Merged || s.TTY != nil, kind: s.Kind, key: s.Key, grace: s.grace(), size: s.TTY,
-		drained: make(chan struct{}), sealed: make(chan struct{}), reapedNow: make(chan struct{}), done: make(chan struct{}), forgotten: make(chan struct{}),
+		drained: make(chan struct{}), sealed: make(chan struct{}), reapedNow: make(chan struct{}),
+		done: make(chan struct{}), forgotten: make(chan struct{}),
 		startedAt: time.Now(),
 	}
 	if s.Command != nil {

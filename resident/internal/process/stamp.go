@@ -17,7 +17,6 @@ import (
 const (
 	limitLocks     = 10
 	limitLocksName = "Max file locks"
-	unlimited      = ^uint64(0)
 	// stampFloor makes any stamp as good as no limit for whoever reads it as one.
 	stampFloor = uint64(1) << 62
 	// instanceDigits are the hex digits of an instance in a stamp: more than those by which agents of a container differ.
@@ -75,14 +74,15 @@ func (s *stamps) read(pid int) int {
 		return 0
 	}
 	value, found := proc.SoftLimit(pid, limitLocksName)
-	if !found || value == unlimited || value>>numberBits != s.base>>numberBits {
+	if !found || value>>numberBits != s.base>>numberBits {
 		return 0
 	}
 	return int(uint32(value))
 }
 
 func setLocks(to, before *limit) error {
-	_, _, number := syscall.RawSyscall6(syscall.SYS_PRLIMIT64, 0, limitLocks, uintptr(unsafe.Pointer(to)), uintptr(unsafe.Pointer(before)), 0, 0)
+	_, _, number := syscall.RawSyscall6(
+		syscall.SYS_PRLIMIT64, 0, limitLocks, uintptr(unsafe.Pointer(to)), uintptr(unsafe.Pointer(before)), 0, 0)
 	if number != 0 {
 		return number
 	}

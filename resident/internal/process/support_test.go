@@ -19,6 +19,9 @@ import (
 // patience is how long a test waits for what has to happen, also on a busy machine.
 const patience = 30 * time.Second
 
+// unlimited is no limit to the kernel.
+const unlimited = ^uint64(0)
+
 var shared *Table
 
 func TestMain(m *testing.M) {

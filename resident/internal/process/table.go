@@ -76,7 +76,8 @@ type keyed struct {
 // NewTable makes the table of an agent. Its Reap must be called for children to be known as ended.
 func NewTable(config Config) *Table {
 	t := &Table{
-		config: config, Hub: newHub(), stamps: newStamps(config.Instance), limit: maxRunning, processes: map[string]*Process{}, mains: map[int]*Process{}, keys: map[string]*keyed{},
+		config: config, Hub: newHub(), stamps: newStamps(config.Instance), limit: maxRunning,
+		processes: map[string]*Process{}, mains: map[int]*Process{}, keys: map[string]*keyed{},
 	}
 	t.keep.memory, t.keep.files = maxEndedMemory, maxEndedFiles
 	return t

@@ -16,7 +16,7 @@ type control struct {
 	Resize *process.Size `json:"resize"`
 }
 
-// feed passes the frames of a request on to a process, until there are no more. Without deaf they are read and dropped. The
+// feed passes the frames of a request on to a process, until there are no more. With deaf they are read and dropped. The
 // error says that they are not what the protocol has.
 func feed(ctx context.Context, from *frames.Reader, p *process.Process, deaf bool) error {
 	var typed *typing
