@@ -109,6 +109,12 @@ func (f *frameWriter) copyOutput(ctx context.Context, p *process.Process, reader
 		held = clock.C
 	}
 	for sent := int64(0); ; {
+		// While there is more at once, nothing else would tell for sure.
+		select {
+		case <-done:
+			ended, done = true, nil
+		default:
+		}
 		n, last, err := f.copyReady(p, reader, how.limit-sent)
 		if err != nil {
 			return err
