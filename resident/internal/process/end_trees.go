@@ -73,9 +73,8 @@ func (t *Table) terminate(trees []*tree, k *killing) []*tree {
 			return left
 		}
 		for _, tree := range left {
-			for _, s := range tree.members {
-				// Without a list nothing but the main process is known to be what it was.
-				if !told[of(s)] && (listed || s.PID == tree.process.pid) {
+			for _, s := range tree.surely(listed) {
+				if !told[of(s)] {
 					told[of(s)] = true
 					t.askToEnd(tree, s)
 				}
@@ -106,6 +105,21 @@ func (t *Table) guess(trees []*tree) {
 			tree.members = append(tree.members, proc.Stat{PID: p.pid, Group: p.pid, Session: p.pid, Start: p.start})
 		}
 	}
+}
+
+// surely are the members that are what they were: without a list only the main process, whose number is its own until it is
+// reaped.
+func (t *tree) surely(listed bool) []proc.Stat {
+	if listed {
+		return t.members
+	}
+	var main []proc.Stat
+	for _, s := range t.members {
+		if s.PID == t.process.pid {
+			main = append(main, s)
+		}
+	}
+	return main
 }
 
 // askToEnd also wakes what is stopped. Shells in terminals end by HUP alone.
@@ -155,7 +169,7 @@ func (t *Table) destroy(trees []*tree) {
 		// What cannot be listed may be there, and it can be listed again later.
 		reached := !listed
 		for _, tree := range left {
-			sendGroups(tree.members, ownGroup, syscall.SIGKILL)
+			sendGroups(tree.surely(listed), ownGroup, syscall.SIGKILL)
 			for _, s := range tree.members {
 				reached = t.send(tree, s, syscall.SIGKILL) == nil || reached
 			}
