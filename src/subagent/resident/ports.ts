@@ -1,6 +1,7 @@
 import { linkedScope } from '../../async/abort.ts';
 import type { ListeningPort } from '../../agentcontainers/ports.ts';
 import type { Clock } from '../../clock/clock.ts';
+import { cancelled } from '../../errors.ts';
 import { followEvents } from './event-feed.ts';
 import type { ResidentAgent } from './resident-agent.ts';
 import { endError } from './resident-link.ts';
@@ -22,7 +23,10 @@ export async function listPorts(agent: ResidentAgent, signal: AbortSignal | unde
   return found.ports.map(toPort);
 }
 
-/** Tells of all ports now and after each change, also over a lost connection, until the signal aborts. */
+/**
+ * Tells of all ports now and after each change, also over a lost connection, until the signal aborts. Rejects with what the
+ * listener throws.
+ */
 export async function watchPorts(
   agent: ResidentAgent,
   clock: Clock,
@@ -32,19 +36,27 @@ export async function watchPorts(
   const doing = 'Watching the ports of the container';
   const scope = linkedScope(signal);
   let told: string | undefined;
+  let failure: { readonly error: unknown } | undefined;
   function onEvent(event: WireEvent): void {
     const found = event.type === 'snapshot' || event.type === 'ports' ? event.ports : undefined;
-    if (!found || signal.aborted) return;
+    if (!found || scope.signal.aborted) return;
     const ports = found.map(toPort);
     const text = JSON.stringify(ports);
     if (text === told) return;
     told = text;
-    listener(ports);
+    try {
+      listener(ports);
+    } catch (error) {
+      // It is the caller's. Thrown on, it would count as the agent's: that breaks the protocol, and everything ends.
+      failure = { error };
+      scope.abort(cancelled('caller-left'));
+    }
   }
   try {
     await followEvents(agent.link, clock, { ports: true, signal: scope.signal, onEvent });
   } finally {
     scope.release();
   }
+  if (failure) throw failure.error;
   if (!signal.aborted && agent.link.end) throw endError(doing, agent.link.end);
 }

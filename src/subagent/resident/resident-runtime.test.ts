@@ -301,6 +301,28 @@ describe('ports', () => {
     await watching;
   });
 
+  it('whose listener throws end the watching with that, and nothing else', async () => {
+    let isClosed = false;
+    play = (stream, _method, path) => {
+      if (path !== '/v1/events?ports=1') return false;
+      stream.on('close', () => (isClosed = true));
+      stream.respond({ ':status': 200 });
+      const snapshot = { type: 'snapshot', processes: [], busy: { commands: 0, terminals: 0 }, ports: [port(80)] };
+      stream.write(Buffer.concat([encodeJsonFrame(snapshot), encodeJsonFrame({ type: 'ports', ports: [port(81)] })]));
+      return true;
+    };
+    let calls = 0;
+    const watching = runtime.watchPorts(() => {
+      calls++;
+      throw new Error('the caller broke');
+    }, never);
+    await expect(watching).rejects.toThrow('the caller broke');
+    await until(() => isClosed);
+    expect(calls).toBe(1);
+    expect(agent.link.end).toBeUndefined();
+    expect(await runtime.processes()).toEqual([]);
+  });
+
   it('are watched until nobody can tell any more', async () => {
     const watching = runtime.watchPorts(() => {}, never);
     watching.catch(() => {});
