@@ -49,7 +49,7 @@ export async function requestJson<T>(connection: ResidentConnection, request: Js
     .catch((error: unknown) => {
       throw failure ? failure.error : error;
     });
-  const text = await readAnswer(connection, answer, limit, rest.doing, mayBeLong === true);
+  const text = await readAnswer(connection, answer, { ...rest, limit, mayBeLong });
   const parsed = schema.safeParse(text.length === 0 ? undefined : parseJson(connection, text));
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
@@ -59,13 +59,12 @@ export async function requestJson<T>(connection: ResidentConnection, request: Js
 async function readAnswer(
   connection: ResidentConnection,
   { body, isEmpty }: ResidentAnswer,
-  limit: number,
-  doing: string,
-  mayBeLong: boolean,
+  request: Pick<JsonRequest<unknown>, 'doing' | 'timeoutMs' | 'mayBeLong'> & { readonly limit: number },
 ): Promise<Buffer> {
   if (isEmpty) return Buffer.alloc(0);
+  const { doing, timeoutMs, limit, mayBeLong } = request;
   try {
-    return await readBytes(body, limit, doing);
+    return await readBytes(body, { limit, doing, clock: connection.clock, timeoutMs });
   } catch (error) {
     const isTooLarge = isAgentContainersError(error) && error.details['isTooLarge'] === true;
     if (!isTooLarge || mayBeLong) throw error;

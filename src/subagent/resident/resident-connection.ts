@@ -7,12 +7,11 @@ import type { ClientHttp2Stream, IncomingHttpHeaders, IncomingHttpStatusHeader, 
 import type { Duplex } from 'node:stream';
 import { createDeferred } from '../../async/deferred.ts';
 import type { Clock } from '../../clock/clock.ts';
-import type { ErrorCode } from '../../errors.ts';
-import { AgentContainersError } from '../../errors.ts';
+import type { AgentContainersError, ErrorCode } from '../../errors.ts';
 import { abandon } from './abandon.ts';
 import { openHttp2Session } from './http2-session.ts';
 import { readBytes } from './read-bytes.ts';
-import { brokenProtocol, cutOff, refusalError, refusalSchema } from './resident-errors.ts';
+import { brokenProtocol, cutOff, late, refusalError, refusalSchema } from './resident-errors.ts';
 
 export interface ResidentRequest {
   /** Opens the message of each error: `Listing processes`. */
@@ -43,6 +42,7 @@ export interface ResidentAnswer {
 }
 
 export interface ResidentConnection {
+  readonly clock: Clock;
   /** Settles when it is over, with the reason. Never rejects. */
   readonly ended: Promise<AgentContainersError>;
   readonly isOpen: boolean;
@@ -149,7 +149,7 @@ export function openResidentConnection(stream: Duplex, clock: Clock): ResidentCo
       const cancel = (): void => abandon(body);
       const limit = request.timeoutMs ?? ANSWER_TIMEOUT_MS;
       const onLate = (): void => {
-        reject(new AgentContainersError('timeout', `${doing} failed: the resident did not answer in time.`));
+        reject(late(doing));
         cancel();
       };
       let timer = clock.afterFunc(
@@ -189,14 +189,18 @@ export function openResidentConnection(stream: Duplex, clock: Clock): ResidentCo
   }
 
   async function refuse(body: ClientHttp2Stream, status: number, request: ResidentRequest): Promise<Error> {
-    const text = await readBytes(body, REFUSAL_BYTES, request.doing).catch((error: unknown) => error as Error);
+    const { doing, timeoutMs } = request;
+    const text = await readBytes(body, { limit: REFUSAL_BYTES, doing, clock, timeoutMs }).catch(
+      (error: unknown) => error as Error,
+    );
     if (text instanceof Error) return text;
     const refusal = refusalSchema.safeParse(parseJson(text));
     if (!refusal.success) return fail(`it answered ${status} without saying why`);
-    return refusalError(request.doing, status, refusal.data, request.notFound ?? 'process-not-found');
+    return refusalError(doing, status, refusal.data, request.notFound ?? 'process-not-found');
   }
 
   return {
+    clock,
     ended: ended.promise,
     get isOpen() {
       // Streams end before their session says that it does.

@@ -20,6 +20,11 @@ export function cutOff(doing: string): AgentContainersError {
   return unavailable(doing, 'the connection to what runs in the container broke off', { isCut: true });
 }
 
+/** It may have been done. */
+export function late(doing: string): AgentContainersError {
+  return new AgentContainersError('timeout', `${doing} failed: the resident did not answer in time.`);
+}
+
 /** True when the same may succeed over a new connection. */
 export function isCut(error: unknown): boolean {
   return isAgentContainersError(error, 'runtime-unavailable') && error.details['isCut'] === true;
