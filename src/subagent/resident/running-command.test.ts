@@ -199,6 +199,28 @@ describe('a command', () => {
     expect(await play(200_000, { argv: ['x'] }, true)).toBe(false);
   });
 
+  it('is kept when what it left in the background may still write', async () => {
+    const command = await run();
+    only().write(FRAME.stdout, Buffer.alloc(200_000, 65));
+    only().end({ background_held: true });
+    await collect(command.output);
+    expect(await command.exited).toMatchObject({ backgroundHeld: true });
+    for (let round = 0; round < 100; round++) await new Promise((resolve) => setImmediate(resolve));
+    expect(fake.processes.size).toBe(1);
+    await command.kill();
+    expect(fake.requests).toContain('POST /v1/processes/abcd-1/kill');
+  });
+
+  it('can be killed as often as anybody likes once it has ended and was forgotten', async () => {
+    const command = await run();
+    only().write(FRAME.stdout, Buffer.alloc(200_000, 65));
+    only().end({ code: 3 });
+    await collect(command.output);
+    await until(() => fake.processes.size === 0);
+    expect(await command.kill()).toMatchObject({ code: 3, reason: 'exit' });
+    expect(await command.kill(0)).toBe(await command.exited);
+  });
+
   it('is lost when its agent dies, and its reader is told', async () => {
     const command = await run();
     only().write(FRAME.stdout, 'half');

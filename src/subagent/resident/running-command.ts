@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { raceAbort } from '../../async/abort.ts';
 import type { CommandExit, CommandSpec, RunningCommand } from '../../agentcontainers/ports.ts';
+import { isAgentContainersError } from '../../errors.ts';
 import { plainLine, shorten } from '../../text/plain-text.ts';
 import { encodeJsonFrame } from './frames.ts';
 import { openOutput } from './open-output.ts';
@@ -32,6 +33,7 @@ export async function runCommand(
   const takesInput = spec.stdin === true || spec.tty !== undefined;
   let isFirst = true;
   let isDetached = false;
+  let hasExited = false;
   let killing: Promise<CommandExit> | undefined;
 
   const view = viewProcess({
@@ -73,7 +75,9 @@ export async function runCommand(
   function kill(graceMs = spec.graceMs ?? GRACE_MS): Promise<CommandExit> {
     killing ??= endTree(graceMs).catch((error: unknown) => {
       killing = undefined;
-      if (agent.link.end) return view.exited;
+      // Of what has ended and was forgotten, by us or anybody else, nothing is left that could be killed.
+      const isGone = hasExited && isAgentContainersError(error, 'process-not-found');
+      if (agent.link.end || isGone) return view.exited;
       throw error;
     });
     return killing;
@@ -91,10 +95,14 @@ export async function runCommand(
     kill(0).catch(() => {});
     view.settle(LOST);
   }
-  /** What it wrote was handed on: large output is not kept in the container for nobody. */
+  /**
+   * What it wrote was handed on: large output is not kept in the container for nobody. What it left in the background can
+   * be ended only as long as it is known.
+   */
   function forget(): void {
-    const { id, output } = view.latest();
-    if (isDetached || spec.key !== undefined || output.end <= KEPT_OUTPUT_BYTES) return;
+    const { id, output, exit } = view.latest();
+    const isWanted = isDetached || spec.key !== undefined || exit?.background_held === true;
+    if (isWanted || output.end <= KEPT_OUTPUT_BYTES) return;
     const request = { doing, method: 'DELETE', path: processPath(id), schema: nothingSchema } as const;
     agent.request(request).catch(() => {});
   }
@@ -102,7 +110,10 @@ export async function runCommand(
 
   signal?.addEventListener('abort', onAbort, { once: true });
   const unlisten = (): void => signal?.removeEventListener('abort', onAbort);
-  void view.exited.then(unlisten);
+  void view.exited.then(() => {
+    hasExited = true;
+    unlisten();
+  });
   void view.drained.then(forget);
   view.started.catch(unlisten);
   await (signal ? raceAbort(view.started, signal) : view.started);
