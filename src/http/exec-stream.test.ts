@@ -206,7 +206,7 @@ test('a command that comes after the client has left is ended', async () => {
   req.destroy();
   await left;
   give.resolve(script.command);
-  await expect.poll(() => script.calls).toEqual(['kill']);
+  await expect.poll(() => script.calls).toEqual(['kill', 'detach']);
 });
 
 test('the closing of the server lets the command run on, and says so', async () => {
@@ -266,7 +266,7 @@ test('a command that the closing of the server keeps from its input does not wai
   await router.close();
   expect(await answer).toMatchObject({ status: 503 });
   give.resolve(script.command);
-  await expect.poll(() => script.calls).toEqual(['kill']);
+  await expect.poll(() => script.calls).toEqual(['kill', 'detach']);
 });
 
 test.each([

@@ -85,7 +85,8 @@ async function start(
   starting.then(
     (command) => {
       if (left.aborted || (ending.aborted && spec.stdin)) command.kill().catch(() => {});
-      else if (ending.aborted) command.detach();
+      // Nobody reads it: what it wrote would be kept, and it would stand still.
+      if (ending.aborted) command.detach();
     },
     () => {},
   );

@@ -133,6 +133,15 @@ describe('a command', () => {
     expect(fake.processes.size).toBe(1);
   });
 
+  it('that nobody waited for leaves nothing behind that waits for a reader', async () => {
+    onStart = (process) => process.write(FRAME.stdout, Buffer.alloc(3_000_000));
+    const controller = new AbortController();
+    const running = run({ argv: ['yes'] }, controller.signal);
+    controller.abort(new Error('left'));
+    await expect(running).rejects.toThrow('left');
+    await until(() => fake.processes.size === 1 && only().written() === 3_000_000);
+  });
+
   it('is killed once, however often that is asked for', async () => {
     const command = await run({ argv: ['sleep'] });
     const exits = await Promise.all([command.kill(0), command.kill(), command.exited]);

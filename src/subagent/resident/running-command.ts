@@ -116,7 +116,13 @@ export async function runCommand(
   });
   void view.drained.then(forget);
   view.started.catch(unlisten);
-  await (signal ? raceAbort(view.started, signal) : view.started);
+  try {
+    await (signal ? raceAbort(view.started, signal) : view.started);
+  } catch (error) {
+    // Nobody gets its output: what waits for a reader would stay, and the stream that it came over.
+    view.leave();
+    throw error;
+  }
 
   return {
     get process() {
