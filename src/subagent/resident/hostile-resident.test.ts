@@ -1,3 +1,4 @@
+import type { ClientHttp2Stream } from 'node:http2';
 import { fc, test } from '@fast-check/vitest';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { agentOf, until } from '../../../test/support/resident/connected.ts';
@@ -10,7 +11,10 @@ import { createFakeClock } from '../../testing/fake-clock.ts';
 import type { FakeClock } from '../../testing/fake-clock.ts';
 import { connectResident } from './connect-resident.ts';
 import { encodeFrame, encodeJsonFrame } from './frames.ts';
+import { requestJson } from './request-json.ts';
 import { createResidentRuntime } from './resident-runtime.ts';
+import { nothingSchema } from './wire.ts';
+import { writeBody } from './write-body.ts';
 import { http2Frame } from '../../../test/support/resident/http2-frame.ts';
 
 // Whatever it says: every call ends, with what it should give or an error of ours, and nothing is left of it after that.
@@ -129,6 +133,31 @@ describe('a connection', () => {
       await until(() => memory.isClosed && clock.pending().length === 0);
     },
   );
+
+  it('that answers without content and takes no more of the request has nothing left of it', async () => {
+    const { memory, connection } = await opened();
+    memory.inside.write(SETTINGS);
+    let body: ClientHttp2Stream | undefined;
+    let isWritten = false;
+    const asked = requestJson(connection.connection, {
+      doing,
+      method: 'POST',
+      path: '/v1/processes/abcd-1/stdin',
+      schema: nothingSchema,
+      send: async (to) => {
+        body = to;
+        // More than its window.
+        await writeBody(to, Buffer.alloc(1_000_000));
+        isWritten = true;
+      },
+    });
+    await until(() => body !== undefined);
+    memory.inside.write(http2Frame(1, 5, 1, Buffer.from([0x89])));
+    expect(await asked).toBe(undefined);
+    await until(() => isWritten && body?.destroyed === true);
+    expect(connection.connection.isOpen).toBe(true);
+    connection.connection.close();
+  });
 
   const okHeaders = http2Frame(1, 4, 1, Buffer.from([0x88]));
   const floods: [string, Buffer, Buffer?][] = [

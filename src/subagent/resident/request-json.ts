@@ -61,7 +61,11 @@ async function readAnswer(
   { body, isEmpty }: ResidentAnswer,
   request: Pick<JsonRequest<unknown>, 'doing' | 'timeoutMs' | 'mayBeLong'> & { readonly limit: number },
 ): Promise<Buffer> {
-  if (isEmpty) return Buffer.alloc(0);
+  if (isEmpty) {
+    // It answered before it had taken all that was sent, and may never take it.
+    if (!body.writableFinished) abandon(body);
+    return Buffer.alloc(0);
+  }
   const { doing, timeoutMs, limit, mayBeLong } = request;
   try {
     return await readBytes(body, { limit, doing, clock: connection.clock, timeoutMs });
