@@ -101,7 +101,8 @@ async function readStream(
     last = kind;
     if (kind === FRAME.json) return pace.run(payload.length, () => onJson(payload));
     if (jsonFrames === 0) throw new Error('output came before its process');
-    if (payload.length === 0) return;
+    // It would be held up by nothing, and without end.
+    if (payload.length === 0) throw new Error('output has no bytes');
     const chunk = { stream: kind === FRAME.stdout ? 'stdout' : 'stderr', offset, bytes: ownBytes(payload) } as const;
     offset += payload.length;
     if (parts.pipe.push(chunk, payload.length)) return;

@@ -372,6 +372,21 @@ describe('ports', () => {
     });
   });
 
+  it.each([
+    ['another end', Buffer.alloc(0)],
+    ['more', Buffer.from('more')],
+  ])('that say %s after their end break the protocol', async (_, more) => {
+    play = (stream, method) => {
+      if (method !== 'CONNECT') return false;
+      stream.respond({ ':status': 200 });
+      stream.write(Buffer.concat([encodeFrame(FRAME.stdout, Buffer.alloc(0)), encodeFrame(FRAME.stdout, more)]));
+      return true;
+    };
+    const connection = await runtime.connect('db', 5432);
+    expect(await agent.link.ended).toMatchObject({ reason: 'violation' });
+    await connection.closed;
+  });
+
   it('whose connection breaks off are not taken for ended', async () => {
     play = (stream, method) => {
       if (method !== 'CONNECT') return false;

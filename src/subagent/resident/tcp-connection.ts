@@ -42,10 +42,15 @@ export async function connectFromContainer(
   const closed = createDeferred<void>();
   const incoming = createItemPipe<Uint8Array>(() => body.resume());
   const brokenOff = (): unknown => (signal?.aborted ? signal.reason : cutOff(doing));
+  let hasEnded = false;
   readFrames(connection, body, ({ kind, payload }) => {
     if (kind !== FRAME.stdout) throw new Error('a connection has bytes of one kind only');
-    if (payload.length === 0) incoming.end();
-    else if (!incoming.push(ownBytes(payload), payload.length)) body.pause();
+    // It would be held up by nothing, and without end.
+    if (hasEnded) throw new Error('a connection goes on after its end');
+    if (payload.length === 0) {
+      hasEnded = true;
+      incoming.end();
+    } else if (!incoming.push(ownBytes(payload), payload.length)) body.pause();
   }).then(() => incoming.fail(brokenOff()), incoming.fail);
   if (body.destroyed) closed.resolve();
   else body.once('close', closed.resolve);
