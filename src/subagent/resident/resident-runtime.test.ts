@@ -88,6 +88,46 @@ describe('processes', () => {
     older[0]!.close();
   });
 
+  it('with a key that an older agent knows are the same however long their command line is, and for exec too', async () => {
+    const other = createFakeResident({ instance: 'beef1111' });
+    older = [await agentOf(other, clock)];
+    const before = createResidentRuntime({ newest: older[0]!, older: () => [] }, clock);
+    const long = 'x'.repeat(20_000);
+    const made = await before.spawn({ command: long, key: 'k' });
+    expect(await runtime.spawn({ command: long, key: 'k' })).toEqual(made);
+    await expect(runtime.spawn({ command: `${long}y`, key: 'k' })).rejects.toMatchObject({
+      code: 'command-refused',
+      message: expect.stringContaining('the key belongs to another command'),
+    });
+    const args = [long, 'last'];
+    const list = await before.spawn({ argv: args, key: 'l' });
+    expect(await runtime.spawn({ argv: args, key: 'l' })).toEqual(list);
+    const command = await runtime.exec({ argv: args, key: 'l' });
+    expect(command.process.id).toBe(list.id);
+    await expect(runtime.exec({ argv: ['other'], key: 'l' })).rejects.toMatchObject({ code: 'command-refused' });
+    await command.kill();
+    expect(fake.processes.size).toBe(0);
+    older[0]!.close();
+  });
+
+  it('with a key are not started while an older agent does not tell what it runs, and are once it has ended', async () => {
+    const other = createFakeResident({
+      instance: 'beef1111',
+      onRequest(stream, method, path) {
+        if (method !== 'GET' || path !== '/v1/processes') return false;
+        refuse(stream, 500, 'failed', 'not now');
+        return true;
+      },
+    });
+    older = [await agentOf(other, clock)];
+    for (const start of [runtime.spawn({ argv: ['build'], key: 'k' }), runtime.exec({ argv: ['build'], key: 'k' })]) {
+      await expect(start).rejects.toThrow('not now');
+    }
+    expect(fake.processes.size).toBe(0);
+    older[0]!.close();
+    expect(await runtime.spawn({ argv: ['build'], key: 'k' })).toMatchObject({ id: 'abcd-1' });
+  });
+
   it('are told to, read and waited for by their id', async () => {
     const { id } = await runtime.spawn({ argv: ['cat'] });
     const process = fake.processes.get(id)!;
@@ -416,6 +456,7 @@ it.each<[string, (runtime: ContainerRuntime, signal: AbortSignal) => Promise<unk
   ['a forget', (of, signal) => of.forget('ffff-1', signal)],
   ['a list', (of, signal) => of.processes(signal)],
   ['a start with a key', (of, signal) => of.spawn({ argv: ['x'], key: 'k' }, signal)],
+  ['a command with a key', (of, signal) => of.exec({ argv: ['x'], key: 'k' }, signal)],
 ])('%s does not wait for older agents longer than its caller does', async (_, ask) => {
   const waiting = createResidentRuntime(
     { newest: agent, older: () => [], olderFound: new Promise<void>(() => {}) },

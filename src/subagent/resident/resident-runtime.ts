@@ -1,5 +1,6 @@
 // INVARIANTS
-// - What is named by an id goes to the agent that the id is of; what is new goes to the newest agent.
+// - What is named by an id goes to the agent that the id is of; what is new goes to the newest agent, but for a start with a
+//   key that an older one knows.
 import { raceAbort } from '../../async/abort.ts';
 import type { CommandProcess, CommandSpec, ContainerRuntime } from '../../agentcontainers/ports.ts';
 import type { Clock } from '../../clock/clock.ts';
@@ -9,7 +10,7 @@ import { createFiles } from './files.ts';
 import { listPorts, watchPorts } from './ports.ts';
 import { listProcesses, readOutput, readProcess, spawnProcess, tellProcess, writeStdin } from './processes.ts';
 import type { ResidentAgent } from './resident-agent.ts';
-import { runCommand, titleOf } from './running-command.ts';
+import { runCommand } from './running-command.ts';
 import { connectFromContainer } from './tcp-connection.ts';
 import { statsSchema, toProcess, toStats } from './wire.ts';
 
@@ -51,44 +52,39 @@ export function createResidentRuntime(
     );
   }
 
-  /** A start with a key that an older agent knows is one that was made already. */
-  async function knownByKey(spec: CommandSpec, signal: AbortSignal | undefined): Promise<CommandProcess | undefined> {
-    if (spec.key === undefined) return undefined;
+  /** What runs under an older agent: nothing any more when that has ended meanwhile. */
+  async function listOlder(agent: ResidentAgent, signal: AbortSignal | undefined): Promise<readonly CommandProcess[]> {
+    try {
+      return await listProcesses(agent, signal);
+    } catch (error) {
+      if (!agent.link.end) throw error;
+      return [];
+    }
+  }
+
+  /**
+   * Whom to ask for a start. One with a key that an older agent knows was made there, and only that agent can tell whether
+   * it is the same: what it lists of a command line may be cut.
+   */
+  async function starterOf(spec: CommandSpec, signal: AbortSignal | undefined): Promise<ResidentAgent> {
+    await untilPrepared(signal);
+    if (spec.key === undefined) return newest;
     await untilOlderFound(signal);
     for (const agent of older()) {
-      const processes = await listProcesses(agent, signal).catch(() => []);
-      const known = processes.find(({ key }) => key === spec.key);
-      if (!known) continue;
-      const isSame = known.command === spec.command && (spec.argv ?? known.argv).join('\0') === known.argv.join('\0');
-      if (isSame) return known;
-      throw new AgentContainersError(
-        'command-refused',
-        `${titleOf(spec)} failed: the key belongs to another command. Give a key to one command only.`,
-      );
+      const processes = await listOlder(agent, signal);
+      if (processes.some(({ key }) => key === spec.key)) return agent;
     }
-    return undefined;
+    return newest;
   }
 
   return {
     via: 'resident',
-    async exec(spec, signal) {
-      await untilPrepared(signal);
-      return runCommand(newest, spec, signal);
-    },
-    async spawn(spec, signal) {
-      await untilPrepared(signal);
-      return (await knownByKey(spec, signal)) ?? spawnProcess(newest, spec, signal);
-    },
+    exec: async (spec, signal) => runCommand(await starterOf(spec, signal), spec, signal),
+    spawn: async (spec, signal) => spawnProcess(await starterOf(spec, signal), spec, signal),
     async processes(signal) {
       await untilOlderFound(signal);
-      const lists = [newest, ...older()].map((agent) =>
-        // One that has ended meanwhile has none any more.
-        listProcesses(agent, signal).catch((error: unknown) => {
-          if (agent === newest || !agent.link.end) throw error;
-          return [];
-        }),
-      );
-      return (await Promise.all(lists)).flat();
+      const lists = older().map((agent) => listOlder(agent, signal));
+      return (await Promise.all([listProcesses(newest, signal), ...lists])).flat();
     },
     process: async (id, options, signal) => readProcess(await agentOf(id, signal), id, options?.waitMs, signal),
     async *output(id, query = {}) {

@@ -51,6 +51,8 @@ export interface FakeResident {
   die(): void;
 }
 
+const SHOWN_CHARS = 16_384;
+
 interface Entry extends FakeProcess {
   readonly key: string | undefined;
   output: { kind: FrameKind; bytes: Buffer; offset: number }[];
@@ -178,6 +180,7 @@ export function createFakeResident(options: FakeResidentOptions = {}): FakeResid
     if (id === undefined) {
       return void withJson(stream, (start) => {
         const known = byKey(start['key']);
+        if (known && !isSame(known, start)) return refuseKey(stream);
         answer(stream, wire(known ?? begin(start)), known ? 200 : 201);
       });
     }
@@ -222,7 +225,9 @@ export function createFakeResident(options: FakeResidentOptions = {}): FakeResid
     const parser = createFrameParser(({ kind, payload }) => {
       if (!process) {
         const start = JSON.parse(payload.toString()) as Record<string, unknown>;
-        process = byKey(start['key']) ?? begin(start);
+        process = byKey(start['key']);
+        if (process && !isSame(process, start)) return refuseKey(stream);
+        process ??= begin(start);
         return output(stream, process, new URLSearchParams({ follow: '1' }), false);
       }
       takeInput(process, kind, payload);
@@ -244,6 +249,13 @@ export function createFakeResident(options: FakeResidentOptions = {}): FakeResid
 
   function byKey(key: unknown): Entry | undefined {
     return [...processes.values()].find((process) => key !== undefined && process.key === key);
+  }
+
+  function isSame({ start: before }: Entry, start: Record<string, unknown>): boolean {
+    return JSON.stringify([before['argv'], before['command']]) === JSON.stringify([start['argv'], start['command']]);
+  }
+  function refuseKey(stream: ServerHttp2Stream): void {
+    refuse(stream, 409, 'conflict', 'the key belongs to another command');
   }
 
   function begin(start: Record<string, unknown>): Entry {
@@ -305,8 +317,8 @@ export function createFakeResident(options: FakeResidentOptions = {}): FakeResid
     return {
       id: process.id,
       pid: 100 + Number(process.id.split('-')[1]),
-      argv: process.start['argv'] ?? ['sh'],
-      command: process.start['command'],
+      argv: ((process.start['argv'] ?? ['sh']) as string[]).map(shown),
+      command: process.start['command'] === undefined ? undefined : shown(process.start['command'] as string),
       cwd: '/w',
       user: 'dev',
       tty: process.tty,
@@ -381,6 +393,11 @@ export function createFakeResident(options: FakeResidentOptions = {}): FakeResid
   }
 
   return fake;
+}
+
+/** As much of a command line as is told. */
+function shown(text: string): string {
+  return text.length <= SHOWN_CHARS ? text : `${text.slice(0, SHOWN_CHARS)}…`;
 }
 
 export function answer(stream: ServerHttp2Stream, body: unknown, status = 200): void {
