@@ -53,9 +53,14 @@ it('tells that it is not busy any more when it ends, and nothing after that', as
   expect(clock.pending()).toEqual([]);
   reports.end();
   expect(told).toHaveLength(2);
+  reports.report('late');
+  reports.flush();
+  expect(told).toHaveLength(2);
+  expect(clock.pending()).toEqual([]);
 
   const idle = setUp();
   idle.reports.end();
+  idle.reports.report('late');
   expect(idle.told).toEqual([]);
 });
 

@@ -22,9 +22,11 @@ export function createBusyReports(clock: Clock, onBusy: (reason: string | undefi
   let told: string | undefined;
   let latest: string | undefined;
   let timer: Timer | undefined;
+  // What is told of while it ends comes after its end.
+  let isEnded = false;
 
   function tell(): void {
-    if (latest === told) return;
+    if (isEnded || latest === told) return;
     told = latest;
     onBusy(told);
     timer = clock.afterFunc(
@@ -48,6 +50,8 @@ export function createBusyReports(clock: Clock, onBusy: (reason: string | undefi
       tell();
     },
     end() {
+      if (isEnded) return;
+      isEnded = true;
       timer?.stop();
       if (told !== undefined) onBusy(undefined);
       told = latest = undefined;
