@@ -53,6 +53,15 @@ describe('the meter of frames', () => {
     expect(floods()).toBe(0);
   });
 
+  it('minds content that is padded, as no agent sends it: there may be nothing but padding', () => {
+    const { meter, floods } = metered();
+    const padded = http2Frame(0, 256, 8);
+    for (let frame = 0; frame < 10_000; frame++) meter.received(padded);
+    expect(floods()).toBe(0);
+    meter.received(padded);
+    expect(floods()).toBe(1);
+  });
+
   const frames = fc.array(fc.tuple(fc.integer({ min: 0, max: 20 }), fc.nat(50)), { minLength: 1, maxLength: 30 });
   test.prop([frames, fc.array(fc.nat(), { maxLength: 40 })])('counts the same wherever bytes are cut', (sent, cuts) => {
     const bytes = Buffer.concat(sent.map(([type, length]) => http2Frame(type, length)));

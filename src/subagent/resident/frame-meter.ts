@@ -9,6 +9,7 @@ const HEADER_BYTES = 9;
 const PREFACE_BYTES = 24;
 const TYPE = { content: 0, headers: 1, ping: 6 } as const;
 const ACKNOWLEDGEMENT = 1;
+const PADDED = 8;
 
 /** Frames without content that are free, whatever we do. */
 const FREE_FRAMES = 10_000;
@@ -25,8 +26,9 @@ const BYTES_PER_WINDOW = 1_024;
 export function createFrameMeter(onFlood: () => void): FrameMeter {
   let idle = 0;
   let allowed = FREE_FRAMES;
-  const incoming = createWalker(0, (type) => {
-    if (type !== TYPE.content) idle++;
+  const incoming = createWalker(0, (type, flags) => {
+    // Padding is given its window back whoever reads, and no agent sends any.
+    if (type !== TYPE.content || (flags & PADDED) !== 0) idle++;
   });
   const outgoing = createWalker(PREFACE_BYTES, (type, flags, length) => {
     // What we must answer earns nothing.
