@@ -159,6 +159,19 @@ describe('a connection', () => {
     connection.connection.close();
   });
 
+  it('that says again and again that it leaves is left once', async () => {
+    const { memory, connection } = await opened();
+    const asked = connection.connection.open({ doing, method: 'GET', path: '/v1/x' });
+    asked.catch(() => {});
+    const leaving = http2Frame(7, 0, 0, Buffer.from('0000000100000000', 'hex'));
+    memory.inside.write(Buffer.concat([SETTINGS, ...Array<Buffer>(5).fill(leaving)]));
+    await until(() => !connection.connection.isOpen);
+    for (let round = 0; round < 50; round++) await new Promise((resolve) => setImmediate(resolve));
+    expect(clock.pending().filter(({ tag }) => tag === 'resident: goaway')).toHaveLength(1);
+    await clock.run(2_000);
+    await connection.connection.ended;
+  });
+
   const okHeaders = http2Frame(1, 4, 1, Buffer.from([0x88]));
   const floods: [string, Buffer, Buffer?][] = [
     ['settings', SETTINGS],

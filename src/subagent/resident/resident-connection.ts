@@ -103,6 +103,7 @@ export function openResidentConnection(stream: Duplex, clock: Clock): ResidentCo
   // It takes nothing more and answers what is under way; that must not wait for the end without end.
   session.on('goaway', (code) => {
     if (code !== constants.NGHTTP2_NO_ERROR) return cut();
+    if (isLeaving) return;
     isLeaving = true;
     const timer = clock.afterFunc(LEAVE_MS, cut, 'resident: goaway');
     void ended.promise.then(() => timer.stop());
