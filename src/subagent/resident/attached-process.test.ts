@@ -6,13 +6,24 @@ import type { OutputChunk } from '../../agentcontainers/ports.ts';
 import { createFakeClock } from '../../testing/fake-clock.ts';
 import type { FakeClock } from '../../testing/fake-clock.ts';
 import { attachProcess } from './attached-process.ts';
-import { FRAME } from './frames.ts';
+import { FRAME, encodeJsonFrame } from './frames.ts';
 import { spawnProcess } from './processes.ts';
 import type { ResidentAgent } from './resident-agent.ts';
 
 let clock: FakeClock;
 let fake: FakeResident;
 let agent: ResidentAgent;
+const WIRE = {
+  pid: 5,
+  argv: ['vi'],
+  cwd: '/',
+  user: 'dev',
+  tty: { width: 80, height: 24 },
+  merged: false,
+  kind: 'terminal',
+  started_at: '2025-01-01T00:00:00.000Z',
+  running: true,
+};
 const SIZE = { width: 80, height: 24 };
 
 beforeEach(async () => {
@@ -113,4 +124,39 @@ it('a command without a terminal is shown from what is kept on, and has no size'
   process.end();
   expect([view.offset, await collect(view.output, 2)]).toEqual([2, '23\n56789']);
   expect(process.sizes).toEqual([]);
+});
+
+it('a viewer that leaves before the first of a screen comes gets no view of it', async () => {
+  let isClosed = false;
+  const slow = createFakeResident({
+    onRequest(stream, _method, path) {
+      if (!path.includes('/attach')) return false;
+      stream.on('close', () => (isClosed = true));
+      stream.respond({ ':status': 200 });
+      const [process] = slow.processes.values();
+      stream.write(encodeJsonFrame({ offset: 5, process: { ...WIRE, id: process!.id, output: { start: 5, end: 9 } } }));
+      return true;
+    },
+  });
+  const other = await agentOf(slow, clock);
+  const { id } = await spawnProcess(other, { argv: ['vi'], tty: SIZE }, undefined);
+  const leaving = new AbortController();
+  const attaching = attachProcess(other, id, {}, leaving.signal).catch((error: unknown) => error);
+  await until(() => slow.requests.some((request) => request.includes('/attach')));
+  for (let round = 0; round < 50; round++) await new Promise((resolve) => setImmediate(resolve));
+  leaving.abort(new Error('left'));
+  expect(await attaching).toMatchObject({ message: 'left' });
+  await until(() => isClosed);
+  other.close();
+  await until(() => slow.sessions.size === 0);
+});
+
+it('what a viewer has not read when it leaves is kept for nobody', async () => {
+  const process = await start('0123456789', 0, null);
+  const view = await attachProcess(agent, process.id, {}, undefined);
+  for (let round = 0; round < 50; round++) await new Promise((resolve) => setImmediate(resolve));
+  view.detach();
+  expect(await collect(view.output, 0)).toBe('');
+  process.end({ code: 3 });
+  expect(await view.exited).toMatchObject({ code: 3 });
 });

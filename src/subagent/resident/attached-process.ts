@@ -41,6 +41,8 @@ export async function attachProcess(
     // Of a screen that was drawn before what is kept nothing is left, and what is kept begins anywhere.
     const isTorn = tty !== null && kept.start > offset;
     if (isTorn && kept.end > kept.start) replay = await beginReplay(view.output, kept.start);
+    // Its output ends when its caller leaves, as that of a process that has ended.
+    signal?.throwIfAborted();
     if (tty && size && !readOnly) {
       const fitted = fitTerminal(agent, id, size, isTorn);
       await (signal ? raceAbort(fitted, signal) : fitted);

@@ -28,7 +28,7 @@ export interface ProcessView {
   /** Never rejects. */
   readonly exited: Promise<CommandExit>;
   settle(exit: CommandExit): void;
-  /** Closes the streams; `exited` goes on. */
+  /** Closes the streams, and drops what was not read; `exited` goes on. */
   detach(): void;
   /** The same; its reader gets the error. */
   fail(error: unknown): void;
@@ -126,7 +126,7 @@ export function viewProcess(parts: ProcessViewParts): ProcessView {
     settle,
     detach() {
       scope.abort(cancelled('caller-left'));
-      output.end();
+      output.discard();
       stdin.end();
     },
     fail(error) {
