@@ -4,6 +4,7 @@ import type { ExecSession } from '../../agentcontainers/ports.ts';
 import type { Clock } from '../../clock/clock.ts';
 import { errorMessage, isAgentContainersError } from '../../errors.ts';
 import type { FrameMeter } from './frame-meter.ts';
+import { parseJson } from './parse-json.ts';
 import { readPieces } from './read-pieces.ts';
 import { brokenProtocol, unavailable } from './resident-errors.ts';
 
@@ -86,14 +87,6 @@ async function endedEarly(session: ExecSession, said: () => string): Promise<Err
   } catch (error) {
     const exitCode = isAgentContainersError(error) ? error.details['exitCode'] : undefined;
     return unavailable(doing, said() || errorMessage(error), { exitCode });
-  }
-}
-
-function parseJson(line: Buffer): unknown {
-  try {
-    return JSON.parse(line.toString('utf8')) as unknown;
-  } catch {
-    return undefined;
   }
 }
 

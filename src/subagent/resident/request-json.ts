@@ -2,6 +2,7 @@ import type { ClientHttp2Stream } from 'node:http2';
 import type { z } from 'zod';
 import { isAgentContainersError } from '../../errors.ts';
 import { abandon } from './abandon.ts';
+import { parseJson } from './parse-json.ts';
 import { readBytes } from './read-bytes.ts';
 import type { ResidentAnswer, ResidentConnection, ResidentRequest } from './resident-connection.ts';
 
@@ -50,7 +51,9 @@ export async function requestJson<T>(connection: ResidentConnection, request: Js
       throw failure ? failure.error : error;
     });
   const text = await readAnswer(connection, answer, { ...rest, limit, mayBeLong });
-  const parsed = schema.safeParse(text.length === 0 ? undefined : parseJson(connection, text));
+  const said = text.length === 0 ? undefined : parseJson(text);
+  if (text.length > 0 && said === undefined) throw connection.fail('an answer is no JSON');
+  const parsed = schema.safeParse(said);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   throw connection.fail(`of an answer ${issue?.path.join('.') || 'the whole'} is wrong: ${issue?.message ?? ''}`);
@@ -73,13 +76,5 @@ async function readAnswer(
     const isTooLarge = isAgentContainersError(error) && error.details['isTooLarge'] === true;
     if (!isTooLarge || mayBeLong) throw error;
     throw connection.fail(`an answer is longer than ${limit} bytes`);
-  }
-}
-
-function parseJson(connection: ResidentConnection, text: Buffer): unknown {
-  try {
-    return JSON.parse(text.toString('utf8'));
-  } catch {
-    throw connection.fail('an answer is no JSON');
   }
 }

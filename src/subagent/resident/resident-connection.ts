@@ -10,6 +10,7 @@ import type { Clock } from '../../clock/clock.ts';
 import type { AgentContainersError, ErrorCode } from '../../errors.ts';
 import { abandon } from './abandon.ts';
 import { openHttp2Session } from './http2-session.ts';
+import { parseJson } from './parse-json.ts';
 import { readBytes } from './read-bytes.ts';
 import { brokenProtocol, cutOff, late, refusalError, refusalSchema } from './resident-errors.ts';
 
@@ -221,12 +222,4 @@ function headersOf({ method, path, headers }: ResidentRequest): OutgoingHttpHead
 
 function statusOf(headers: IncomingHttpHeaders & IncomingHttpStatusHeader): number {
   return headers[':status'] ?? 0;
-}
-
-function parseJson(bytes: Buffer): unknown {
-  try {
-    return JSON.parse(bytes.toString('utf8'));
-  } catch {
-    return undefined;
-  }
 }
