@@ -130,3 +130,10 @@ export function errorMessage(error: unknown): string {
   const text = error instanceof Error ? error.message || error.name : String(error);
   return text.split('\n', 1)[0] ?? '';
 }
+
+/** The reason out of the message of an error, so that it can stand in another one. */
+export function reasonOf(error: unknown): string {
+  return errorMessage(error)
+    .replace(/^[^:]*? failed: /, '')
+    .replace(/[.\s]+$/, '');
+}

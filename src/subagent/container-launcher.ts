@@ -8,7 +8,7 @@ import type {
   SubAgentLauncher,
   SubAgentProcess,
 } from '../agentcontainers/ports.ts';
-import { AgentContainersError, errorMessage, isAgentContainersError } from '../errors.ts';
+import { AgentContainersError, errorMessage, isAgentContainersError, reasonOf } from '../errors.ts';
 import type { FailedCommand } from '../errors.ts';
 import { createBinaryContents } from './binary-contents.ts';
 import { deliver } from './deliver.ts';
@@ -143,7 +143,7 @@ export function createContainerLauncher(options: SubAgentLauncherOptions): SubAg
       signal.throwIfAborted();
       throw new AgentContainersError(
         'sub-agent-start-failed',
-        `Starting the sub-agent in container ${containerId.slice(0, 12)} failed: ${reasonOf(errorMessage(error))}. Check that the container runs.`,
+        `Starting the sub-agent in container ${containerId.slice(0, 12)} failed: ${reasonOf(error)}. Check that the container runs.`,
         { cause: error },
       );
     } finally {
@@ -190,11 +190,6 @@ function secretsOf(env: Readonly<Record<string, string>>): string[] {
   return Object.entries(env)
     .filter(([name, value]) => /token|secret|passw|credential|api_?key/i.test(name) && value.length >= 8)
     .map(([, value]) => value);
-}
-
-/** The reason out of a whole message, so that it can stand in another one. */
-function reasonOf(message: string): string {
-  return message.replace(/^[^:]*? failed: /, '').replace(/[.\s]+$/, '');
 }
 
 function unreadable(request: DeliverRequest, error: unknown): AgentContainersError {

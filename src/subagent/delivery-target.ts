@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { ContainerEngine, SubAgentBinary } from '../agentcontainers/ports.ts';
 import type { Clock } from '../clock/clock.ts';
-import { AgentContainersError, errorMessage, isAgentContainersError } from '../errors.ts';
+import { AgentContainersError, errorMessage, isAgentContainersError, reasonOf } from '../errors.ts';
 import type { BinaryContent } from './binary-contents.ts';
 import type { LauncherLimits } from './limits.ts';
 import { plainLine } from '../text/plain-text.ts';
@@ -106,8 +106,6 @@ export async function asReason(target: DeliveryTarget, step: () => Promise<void>
   } catch (error) {
     target.signal.throwIfAborted();
     if (isContainerLost(error)) throw error;
-    return plainLine(errorMessage(error))
-      .replace(/^.*? failed: /, '')
-      .replace(/[.\s]+$/, '');
+    return reasonOf(plainLine(errorMessage(error)));
   }
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { ContainerEngine, LaunchRequest, SubAgentProcess } from '../../agentcontainers/ports.ts';
 import type { Clock } from '../../clock/clock.ts';
-import { AgentContainersError, errorMessage, isAgentContainersError } from '../../errors.ts';
+import { AgentContainersError, isAgentContainersError, reasonOf } from '../../errors.ts';
 import type { Logger } from '../../logger.ts';
 import type { LauncherLimits } from '../limits.ts';
 import { launchResident } from './resident-process.ts';
@@ -51,16 +51,13 @@ export function createResidentLauncher(
 
 function startFailed({ containerId }: LaunchRequest, error: unknown): AgentContainersError {
   const reason = isAgentContainersError(error) ? error.details['reason'] : undefined;
-  const why = errorMessage(error)
-    .replace(/^[^:]*? failed: /, '')
-    .replace(/[.\s]+$/, '');
   const next =
     reason === 'wrong-token'
       ? 'Another daemon started the one that runs there; end it, or restart the container.'
       : 'Check that the container runs.';
   return new AgentContainersError(
     'sub-agent-start-failed',
-    `Starting the sub-agent in container ${containerId.slice(0, 12)} failed: ${why}. ${next}`,
+    `Starting the sub-agent in container ${containerId.slice(0, 12)} failed: ${reasonOf(error)}. ${next}`,
     { cause: error, details: { reason } },
   );
 }
