@@ -2,6 +2,7 @@
 // - What is named by an id goes to the agent that the id is of; what is new goes to the newest agent, but for a start with a
 //   key that an older one knows.
 import { raceAbort } from '../../async/abort.ts';
+import { DEFAULT_GRACE_MS } from '../../agentcontainers/default-grace.ts';
 import type { CommandProcess, CommandSpec, ContainerRuntime } from '../../agentcontainers/ports.ts';
 import type { Clock } from '../../clock/clock.ts';
 import { AgentContainersError } from '../../errors.ts';
@@ -13,8 +14,6 @@ import type { ResidentAgent } from './resident-agent.ts';
 import { runCommand } from './running-command.ts';
 import { connectFromContainer } from './tcp-connection.ts';
 import { statsSchema, toProcess, toStats } from './wire.ts';
-
-const GRACE_MS = 2_000;
 
 export interface RuntimeAgents {
   /** The one that takes what is new. */
@@ -110,7 +109,7 @@ export function createResidentRuntime(
       await tellProcess(await agentOf(id, signal), id, { doing, name: 'signal', json, mayRepeat: false, signal });
     },
     async kill(id, options, signal) {
-      return toProcess(await (await agentOf(id, signal)).kill(id, options?.graceMs ?? GRACE_MS, signal));
+      return toProcess(await (await agentOf(id, signal)).kill(id, options?.graceMs ?? DEFAULT_GRACE_MS, signal));
     },
     async forget(id, signal) {
       await tellProcess(await agentOf(id, signal), id, { doing: `Forgetting process ${id}`, mayRepeat: false, signal });

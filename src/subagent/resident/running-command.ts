@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { raceAbort } from '../../async/abort.ts';
+import { DEFAULT_GRACE_MS } from '../../agentcontainers/default-grace.ts';
 import type { CommandExit, CommandSpec, RunningCommand } from '../../agentcontainers/ports.ts';
 import { isAgentContainersError } from '../../errors.ts';
 import { plainLine, shorten } from '../../text/plain-text.ts';
@@ -11,7 +12,6 @@ import type { ResidentAgent } from './resident-agent.ts';
 import { startBody } from './start-body.ts';
 import { OWN_KEY, nothingSchema, processSchema, toExit, toProcess } from './wire.ts';
 
-const GRACE_MS = 2_000;
 const LONGEST_TITLE = 60;
 const KEPT_OUTPUT_BYTES = 65_536;
 
@@ -72,7 +72,7 @@ export async function runCommand(
       mayRepeat: true,
     });
   }
-  function kill(graceMs = spec.graceMs ?? GRACE_MS): Promise<CommandExit> {
+  function kill(graceMs = spec.graceMs ?? DEFAULT_GRACE_MS): Promise<CommandExit> {
     killing ??= endTree(graceMs).catch((error: unknown) => {
       killing = undefined;
       // Of what has ended and was forgotten, by us or anybody else, nothing is left that could be killed.
