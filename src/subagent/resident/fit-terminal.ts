@@ -1,8 +1,7 @@
 // INVARIANTS
 // - Of several that fit one terminal at the same time each sees the size that the one before it has left.
-import type { TerminalSize } from '../../agentcontainers/ports.ts';
 import { isAgentContainersError } from '../../errors.ts';
-import { readOutput, readProcess, tellProcess } from './processes.ts';
+import { readOutput, readProcess, resizeProcess } from './processes.ts';
 import type { ResidentAgent } from './resident-agent.ts';
 
 /** For the program to see the one size before it gets the other: programs that find the size unchanged draw nothing. */
@@ -33,14 +32,6 @@ export function fitTerminal(
 }
 
 async function fit(...[agent, id, size, mustRedraw]: Parameters<typeof fitTerminal>): Promise<void> {
-  const resize = ({ width, height }: TerminalSize): Promise<void> =>
-    tellProcess(agent, id, {
-      doing: `Resizing process ${id}`,
-      name: 'resize',
-      json: { width, height },
-      mayRepeat: true,
-      signal: undefined,
-    });
   try {
     const { running, tty, output } = await readProcess(agent, id, undefined, undefined);
     if (!running || !tty) return;
@@ -48,11 +39,11 @@ async function fit(...[agent, id, size, mustRedraw]: Parameters<typeof fitTermin
     const isSame = wanted.width === tty.width && wanted.height === tty.height;
     if (isSame && !mustRedraw) return;
     if (isSame) {
-      await resize({ ...wanted, height: wanted.height > 1 ? wanted.height - 1 : 2 });
+      await resizeProcess(agent, id, { ...wanted, height: wanted.height > 1 ? wanted.height - 1 : 2 });
       // Whatever happens to this question, the size goes back.
       await written(agent, id, output.end).catch(() => {});
     }
-    await resize(wanted);
+    await resizeProcess(agent, id, wanted);
   } catch (error) {
     // It may have ended just now.
     if (!isAgentContainersError(error, 'command-refused') && !isAgentContainersError(error, 'process-not-found')) {

@@ -12,7 +12,7 @@ import { ownBytes } from './own-bytes.ts';
 import { readFrames } from './read-frames.ts';
 import type { ResidentAnswer, ResidentConnection } from './resident-connection.ts';
 import type { ResidentLink } from './resident-link.ts';
-import { progressSchema } from './wire.ts';
+import { ownsId, progressSchema } from './wire.ts';
 import type { WireProcess } from './wire.ts';
 
 export interface OutputStream {
@@ -114,8 +114,7 @@ async function readStream(
     if (!progress.success) throw new Error(`a process is none: ${progress.error.issues[0]?.message ?? ''}`);
     const { process } = progress.data;
     if (process.id !== (id ?? process.id)) throw new Error('it answered with another process than was asked for');
-    if (!process.id.startsWith(`${parts.link.hello.instance.slice(0, 4)}-`))
-      throw new Error('a process has an id of another agent');
+    if (!ownsId(parts.link.hello, process.id)) throw new Error('a process has an id of another agent');
     id = process.id;
     const at = progress.data.offset ?? offset;
     if (at < offset) throw new Error('output began before the offset that was asked for');

@@ -1,6 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { linkedScope } from '../../async/abort.ts';
-import type { CommandProcess, CommandSpec, OutputChunk, OutputQuery } from '../../agentcontainers/ports.ts';
+import type {
+  CommandProcess,
+  CommandSpec,
+  OutputChunk,
+  OutputQuery,
+  TerminalSize,
+} from '../../agentcontainers/ports.ts';
 import { cancelled } from '../../errors.ts';
 import { followOutput } from './follow-output.ts';
 import { createItemPipe } from '../../async/item-pipe.ts';
@@ -132,6 +138,16 @@ export async function writeStdin(
     timeoutMs: 24 * 3_600_000,
     signal,
   });
+}
+
+export function resizeProcess(
+  agent: ResidentAgent,
+  id: string,
+  { width, height }: TerminalSize,
+  signal?: AbortSignal,
+): Promise<void> {
+  const doing = `Resizing process ${id}`;
+  return tellProcess(agent, id, { doing, name: 'resize', json: { width, height }, mayRepeat: true, signal });
 }
 
 /** A request about a process whose answer has no content. */

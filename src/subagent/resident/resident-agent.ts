@@ -8,7 +8,7 @@ import { cancelled } from '../../errors.ts';
 import { followEvents } from './event-feed.ts';
 import type { ResidentConnection } from './resident-connection.ts';
 import type { Hello, WireEvent, WireProcess } from './wire.ts';
-import { processSchema } from './wire.ts';
+import { ownsId, processSchema } from './wire.ts';
 import { clampGrace } from './clamp-grace.ts';
 import { processPath } from './request-path.ts';
 import { requestJson } from './request-json.ts';
@@ -57,7 +57,6 @@ export function createResidentAgent(
   { clock, onBusy }: { readonly clock: Clock; readonly onBusy: () => void },
 ): ResidentAgent {
   const { hello } = link;
-  const prefix = `${hello.instance.slice(0, 4)}-`;
   const watchers = new Set<Watcher>();
   const scope = linkedScope();
   let snapshots = 0;
@@ -76,7 +75,7 @@ export function createResidentAgent(
     for (const watcher of watchers) if (watcher.id === process.id) tell(watcher, process);
   }
   function assertOwn(id: string): void {
-    if (!id.startsWith(prefix)) throw new Error('a process has an id of another agent');
+    if (!ownsId(hello, id)) throw new Error('a process has an id of another agent');
   }
 
   function onEvent(event: WireEvent): void {
@@ -124,7 +123,7 @@ export function createResidentAgent(
     get busy() {
       return busy;
     },
-    owns: (id) => id.startsWith(prefix),
+    owns: (id) => ownsId(hello, id),
     request,
     requestProcess,
     kill: (id, graceMs, signal) =>

@@ -9,7 +9,15 @@ import { AgentContainersError } from '../../errors.ts';
 import { attachProcess } from './attached-process.ts';
 import { createFiles } from './files.ts';
 import { listPorts, watchPorts } from './ports.ts';
-import { listProcesses, readOutput, readProcess, spawnProcess, tellProcess, writeStdin } from './processes.ts';
+import {
+  listProcesses,
+  readOutput,
+  readProcess,
+  resizeProcess,
+  spawnProcess,
+  tellProcess,
+  writeStdin,
+} from './processes.ts';
 import type { ResidentAgent } from './resident-agent.ts';
 import { runCommand } from './running-command.ts';
 import { connectFromContainer } from './tcp-connection.ts';
@@ -93,16 +101,7 @@ export function createResidentRuntime(
     async writeStdin(id, bytes, options, signal) {
       await writeStdin(await agentOf(id, signal), id, bytes, options?.eof === true, signal);
     },
-    async resize(id, { width, height }, signal) {
-      const doing = `Resizing process ${id}`;
-      await tellProcess(await agentOf(id, signal), id, {
-        doing,
-        name: 'resize',
-        json: { width, height },
-        mayRepeat: true,
-        signal,
-      });
-    },
+    resize: async (id, size, signal) => resizeProcess(await agentOf(id, signal), id, size, signal),
     async signal(id, name, options, signal) {
       const json = { signal: name.replace(/^SIG/, ''), tree: options?.tree === true };
       const doing = `Signalling process ${id}`;

@@ -123,6 +123,11 @@ const refused = z.object({ ok: z.literal(false), code: z.string().max(100), mess
 export const helloSchema = z.discriminatedUnion('ok', [greeted, refused]);
 export type Hello = z.infer<typeof greeted>;
 
+/** True for an id that this agent has given. */
+export function ownsId({ instance }: Pick<Hello, 'instance'>, id: string): boolean {
+  return id.startsWith(`${instance.slice(0, 4)}-`);
+}
+
 export const statSchema = z.object({
   path,
   type: z.enum(['file', 'directory', 'link', 'other']),
