@@ -19,14 +19,14 @@ const LIST_BYTES = 32 * 1_048_576;
 const WRITE_TIMEOUT_MS = 24 * 3_600_000;
 
 /** The files of a container, as the user of its agent may. */
-export function createFiles(agent: () => ResidentAgent): ContainerFiles {
+export function createFiles(agent: ResidentAgent): ContainerFiles {
   return {
     async stat(path, signal) {
       const doing = `Looking at ${shown(path)}`;
       const wanted = requestPath('/v1/files/stat', { path });
       try {
         const request = { doing, method: 'GET', path: wanted, schema: statSchema, notFound, signal } as const;
-        return toStat(await agent().request(request));
+        return toStat(await agent.request(request));
       } catch (error) {
         if (isAgentContainersError(error, notFound)) return undefined;
         throw error;
@@ -34,7 +34,7 @@ export function createFiles(agent: () => ResidentAgent): ContainerFiles {
     },
 
     async list(path, signal) {
-      const found = await agent().request({
+      const found = await agent.request({
         doing: `Listing ${shown(path)}`,
         method: 'GET',
         path: requestPath('/v1/files/list', { path }),
@@ -50,7 +50,7 @@ export function createFiles(agent: () => ResidentAgent): ContainerFiles {
     async read(path, range = {}, signal) {
       const doing = `Reading ${shown(path)}`;
       const wanted = requestPath('/v1/files/read', { path, offset: range.offset, length: range.length });
-      return agent().link.use(
+      return agent.link.use(
         doing,
         async (connection) => {
           const request = { doing, method: 'GET', path: wanted, notFound, signal } as const;
@@ -71,7 +71,7 @@ export function createFiles(agent: () => ResidentAgent): ContainerFiles {
         parents: options.parents ? 1 : undefined,
         create_only: options.createOnly ? 1 : undefined,
       });
-      const stat = await agent().request({
+      const stat = await agent.request({
         doing: `Writing ${shown(path)}`,
         method: 'PUT',
         path: wanted,
@@ -97,7 +97,7 @@ export function createFiles(agent: () => ResidentAgent): ContainerFiles {
     },
 
     async remove(path, options = {}, signal) {
-      await agent().request({
+      await agent.request({
         doing: `Removing ${shown(path)}`,
         method: 'POST',
         path: '/v1/files/remove',
@@ -110,7 +110,7 @@ export function createFiles(agent: () => ResidentAgent): ContainerFiles {
     },
 
     async *search(path, query, signal) {
-      yield* searchFiles(agent(), path, query, signal);
+      yield* searchFiles(agent, path, query, signal);
     },
   };
 
@@ -122,7 +122,7 @@ export function createFiles(agent: () => ResidentAgent): ContainerFiles {
     timeoutMs?: number,
   ) {
     const request = { doing, method: 'POST', path: `/v1/files/${name}`, json, notFound, timeoutMs, signal } as const;
-    return toStat(await agent().request({ ...request, schema: statSchema }));
+    return toStat(await agent.request({ ...request, schema: statSchema }));
   }
 }
 

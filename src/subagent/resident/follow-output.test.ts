@@ -69,7 +69,7 @@ beforeEach(() => {
     id: 'abcd-1',
     offset: 0,
     isFollowing: true,
-    open: async () => ({ status: 200, headers: {}, isEmpty: false, body: body as unknown as ClientHttp2Stream }),
+    open: async () => ({ headers: {}, isEmpty: false, body: body as unknown as ClientHttp2Stream }),
     onProcess: () => void told++,
     pipe,
     onRoom(more) {

@@ -34,7 +34,6 @@ export interface ResidentRequest {
 }
 
 export interface ResidentAnswer {
-  readonly status: number;
   readonly headers: IncomingHttpHeaders;
   /** Errors of it are listened to; its `close` tells its end. */
   readonly body: ClientHttp2Stream;
@@ -181,7 +180,7 @@ export function openResidentConnection(stream: Duplex, clock: Clock): ResidentCo
         isAnswered = true;
         const status = statusOf(headers);
         const isEmpty = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
-        if (status >= 200 && status < 300) resolve({ status, headers, body, isEmpty });
+        if (status >= 200 && status < 300) resolve({ headers, body, isEmpty });
         else void refuse(body, status, request).then(reject, reject);
       });
       if (request.first) body.write(request.first);

@@ -50,8 +50,6 @@ export interface ResidentLinkParts {
   readonly connect: (signal: AbortSignal) => Promise<Connected>;
   /** How the container is. Never rejects. */
   readonly look: (signal: AbortSignal) => Promise<ContainerLook>;
-  /** Called for each connection, the first one too. */
-  readonly onConnection?: ((connection: ResidentConnection) => void) | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -98,7 +96,6 @@ export function createResidentLink(first: Connected, parts: ResidentLinkParts): 
     );
     current.resolve(connection);
     void connection.ended.then((error) => onBroken(error));
-    parts.onConnection?.(connection);
   }
 
   function finish(how: LinkEnd): void {

@@ -113,7 +113,7 @@ export function createResidentRuntime(
     async forget(id, signal) {
       await tellProcess(await agentOf(id, signal), id, { doing: `Forgetting process ${id}`, mayRepeat: false, signal });
     },
-    files: createFiles(() => newest),
+    files: createFiles(newest),
     ports: (signal) => listPorts(newest, signal),
     watchPorts: (listener, signal) => watchPorts(newest, clock, listener, signal),
     connect: async (host, port, signal) => connectFromContainer(newest, host, port, signal),

@@ -80,7 +80,7 @@ export const processesSchema = z.object({ processes: z.array(processSchema).max(
 /** Frames of kind 0 in an output stream. */
 export const progressSchema = z.object({ offset: count.optional(), process: processSchema });
 
-export const busySchema = z.object({ commands: count, terminals: count });
+const busySchema = z.object({ commands: count, terminals: count });
 
 const portSchema = z.object({
   port: z.number().int().min(0).max(65_535),
