@@ -11,9 +11,8 @@ import { cancelled } from '../../errors.ts';
 import { followOutput } from './follow-output.ts';
 import { createItemPipe } from '../../async/item-pipe.ts';
 import { processPath } from './request-path.ts';
-import { titleOf } from './running-command.ts';
 import type { ResidentAgent } from './resident-agent.ts';
-import { startBody } from './start-body.ts';
+import { startBody, titleOf } from './start-body.ts';
 import { OWN_KEY, nothingSchema, processSchema, processesSchema, toProcess } from './wire.ts';
 
 const LIST_BYTES = 32 * 1_048_576;

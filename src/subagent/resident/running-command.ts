@@ -3,22 +3,15 @@ import { raceAbort } from '../../async/abort.ts';
 import { DEFAULT_GRACE_MS } from '../../agentcontainers/default-grace.ts';
 import type { CommandExit, CommandSpec, RunningCommand } from '../../agentcontainers/ports.ts';
 import { isAgentContainersError } from '../../errors.ts';
-import { plainLine, shorten } from '../../text/plain-text.ts';
 import { encodeJsonFrame } from './frames.ts';
 import { openOutput } from './open-output.ts';
 import { LOST, viewProcess } from './process-view.ts';
 import { processPath } from './request-path.ts';
 import type { ResidentAgent } from './resident-agent.ts';
-import { startBody } from './start-body.ts';
+import { startBody, titleOf } from './start-body.ts';
 import { OWN_KEY, nothingSchema, processSchema, toExit, toProcess } from './wire.ts';
 
-const LONGEST_TITLE = 60;
 const KEPT_OUTPUT_BYTES = 65_536;
-
-/** Opens the message of each error of a command. */
-export function titleOf({ argv, command }: CommandSpec): string {
-  return `Running ${JSON.stringify(shorten(plainLine(argv?.[0] ?? command ?? ''), LONGEST_TITLE))}`;
-}
 
 /** A command whose tree ends when `signal` aborts. Its output waits for its reader, also over a lost connection. */
 export async function runCommand(

@@ -1,6 +1,7 @@
 import { checkCommand } from '../../agentcontainers/check-command.ts';
 import type { CommandKind, CommandSpec } from '../../agentcontainers/ports.ts';
 import { AgentContainersError } from '../../errors.ts';
+import { plainLine, shorten } from '../../text/plain-text.ts';
 import { clampGrace } from './clamp-grace.ts';
 
 /** The longest wait that fits a timer on the other side: a day less than 25 days. */
@@ -8,6 +9,12 @@ const MAX_MS = 24 * 86_400_000;
 
 /** Half of it stays behind its reader, and is more than what can be on its way to us when a connection breaks off. */
 const BLOCKING_RING_BYTES = 2_097_152;
+const LONGEST_TITLE = 60;
+
+/** Opens the message of each error of a command. */
+export function titleOf({ argv, command }: CommandSpec): string {
+  return `Running ${JSON.stringify(shorten(plainLine(argv?.[0] ?? command ?? ''), LONGEST_TITLE))}`;
+}
 
 /**
  * A command as the resident is asked to start it. Throws `invalid-request` for what no resident takes.
