@@ -151,6 +151,44 @@ it('a viewer that leaves before the first of a screen comes gets no view of it',
   await until(() => slow.sessions.size === 0);
 });
 
+it('viewers that have left are told of the end, and waited for by one alone', async () => {
+  const process = await start('0123456789', 0, null);
+  const watching = new Set<() => void>();
+  const counted: ResidentAgent = {
+    ...agent,
+    watchEnd(id, onEnd) {
+      const stop = agent.watchEnd(id, onEnd);
+      watching.add(stop);
+      return () => {
+        watching.delete(stop);
+        stop();
+      };
+    },
+  };
+  const views = await Promise.all(
+    Array.from({ length: 10 }, () => attachProcess(counted, process.id, {}, new AbortController().signal)),
+  );
+  const leaving = new AbortController();
+  views.push(await attachProcess(counted, process.id, {}, leaving.signal));
+  leaving.abort();
+  for (const view of views) view.detach();
+  expect(watching.size).toBe(1);
+  process.end({ code: 3 });
+  const exits = await Promise.all(views.map(({ exited }) => exited));
+  expect(exits).toHaveLength(11);
+  for (const exit of exits) expect(exit).toMatchObject({ code: 3, reason: 'exit' });
+});
+
+it('the end of what a viewer sees is told also when its stream alone tells it', async () => {
+  const process = await start('0123456789', 0, null);
+  const other = await attachProcess(agent, process.id, {}, undefined);
+  process.end({ code: 3 });
+  expect(await other.exited).toMatchObject({ code: 3 });
+  const late = await attachProcess(agent, process.id, {}, undefined);
+  late.detach();
+  expect(await late.exited).toMatchObject({ code: 3 });
+});
+
 it('what a viewer has not read when it leaves is kept for nobody', async () => {
   const process = await start('0123456789', 0, null);
   const view = await attachProcess(agent, process.id, {}, undefined);

@@ -6,6 +6,7 @@ import { openOutput } from './open-output.ts';
 import { viewProcess } from './process-view.ts';
 import type { ResidentAgent } from './resident-agent.ts';
 import { unavailable } from './resident-errors.ts';
+import { sharedExit } from './shared-exit.ts';
 import { toProcess } from './wire.ts';
 
 type AttachOptions = NonNullable<Parameters<ContainerRuntime['attach']>[1]>;
@@ -30,12 +31,15 @@ export async function attachProcess(
     open: (connection, at, _id, closing) =>
       openOutput(connection, id, { doing, offset: at, isAttached: true, isReadOnly: readOnly, signal: closing }),
   });
-  signal?.addEventListener('abort', view.detach, { once: true });
-  const unlisten = (): void => signal?.removeEventListener('abort', view.detach);
+  signal?.addEventListener('abort', view.drop, { once: true });
+  const unlisten = (): void => signal?.removeEventListener('abort', view.drop);
   void view.exited.then(unlisten);
   view.started.catch(unlisten);
   await (signal ? raceAbort(view.started, signal) : view.started);
-  const { tty, output: kept } = view.latest();
+  const { tty, output: kept, running } = view.latest();
+  // A view that is left is told nothing any more; its exit is.
+  const exit = running ? sharedExit(agent, id) : undefined;
+  if (exit) void view.exited.then(exit.resolve);
   let replay = { offset: Math.max(offset, kept.start), output: view.output };
   try {
     // Of a screen that was drawn before what is kept nothing is left, and what is kept begins anywhere.
@@ -49,7 +53,7 @@ export async function attachProcess(
     }
   } catch (error) {
     unlisten();
-    view.detach();
+    view.drop();
     throw error;
   }
 
@@ -64,8 +68,8 @@ export async function attachProcess(
     resize: (to) => view.stdin.resize(to),
     detach() {
       unlisten();
-      view.detach();
+      view.drop();
     },
-    exited: view.exited,
+    exited: exit?.promise ?? view.exited,
   };
 }

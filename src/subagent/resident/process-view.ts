@@ -30,7 +30,9 @@ export interface ProcessView {
   settle(exit: CommandExit): void;
   /** Closes the streams, and drops what was not read; `exited` goes on. */
   detach(): void;
-  /** The same; its reader gets the error. */
+  /** The same; but `exited` stays pending when it is not told yet. */
+  drop(): void;
+  /** As `detach`; its reader gets the error. */
   fail(error: unknown): void;
   /** Lets it write on without a reader: its output is taken and dropped; `exited` goes on. */
   leave(): void;
@@ -113,6 +115,12 @@ export function viewProcess(parts: ProcessViewParts): ProcessView {
     },
   );
 
+  function detach(): void {
+    scope.abort(cancelled('caller-left'));
+    output.discard();
+    stdin.end();
+  }
+
   return {
     started: started.promise,
     latest() {
@@ -124,10 +132,10 @@ export function viewProcess(parts: ProcessViewParts): ProcessView {
     drained: drained.promise,
     exited: exited.promise,
     settle,
-    detach() {
-      scope.abort(cancelled('caller-left'));
-      output.discard();
-      stdin.end();
+    detach,
+    drop() {
+      detach();
+      unwatch();
     },
     fail(error) {
       output.fail(error);
