@@ -100,7 +100,7 @@ export interface ContainerRuntime {
   forget(id: string, signal?: AbortSignal): Promise<void>;
   readonly files: ContainerFiles;
   ports(signal?: AbortSignal): Promise<readonly ListeningPort[]>;
-  /** Calls `listener` with all of them now and after each change, until the signal aborts. */
+  /** Calls `listener` with all of them now and after each change, until the signal aborts. Rejects with what it throws. */
   watchPorts(listener: (ports: readonly ListeningPort[]) => void, signal: AbortSignal): Promise<void>;
   /** `connection-refused`: nothing answers there. */
   connect(host: string, port: number, signal?: AbortSignal): Promise<ContainerConnection>;

@@ -25,7 +25,7 @@ export interface ResidentRequest {
   readonly first?: Uint8Array | undefined;
   /** Writes more, and ends the body when there is nothing more. Default: the request is complete. */
   readonly send?: ((body: ClientHttp2Stream) => void) | undefined;
-  /** Until the answer begins. Default 30 s. */
+  /** Until the answer begins; one of JSON has as long again to its end, and 30 s at least. Default 30 s. */
   readonly timeoutMs?: number | undefined;
   /** What 404 means. Default `process-not-found`. */
   readonly notFound?: ErrorCode | undefined;
