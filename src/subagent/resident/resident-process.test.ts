@@ -19,6 +19,7 @@ import { createFakeEngine } from '../../testing/fake-engine.ts';
 import type { FakeEngine } from '../../testing/fake-engine.ts';
 import { createSubAgentLauncher } from '../launcher.ts';
 import type { LauncherLimits } from '../limits.ts';
+import { encodeJsonFrame } from './frames.ts';
 
 const PATH = '/.agentcontainers/resident-aaaaaaaaaaaa';
 const BINARY: SubAgentBinary = {
@@ -393,6 +394,25 @@ describe('older residents', () => {
     }
     expect(await runtime!.processes()).toMatchObject([{ id: 'abcd-1' }]);
     await expect(runtime!.process('dcba-1')).rejects.toThrow('there is none with this id');
+  });
+
+  it('that are still busy when the newest is let go of are told of no more', async () => {
+    withOlder({
+      onRequest(stream, _method, path) {
+        if (path !== '/v1/events') return false;
+        stream.respond({ ':status': 200 });
+        stream.write(encodeJsonFrame({ type: 'snapshot', processes: [], busy: { commands: 1, terminals: 0 } }));
+        return true;
+      },
+    });
+    const told: (string | undefined)[] = [];
+    const process = await launch({ onBusy: (reason) => told.push(reason) }, { secret: SECRET });
+    await until(() => told.length === 1);
+    await clock.run(1_000);
+    await process.detach?.();
+    for (let round = 0; round < 50; round++) await new Promise((resolve) => setImmediate(resolve));
+    expect(told).toEqual(['1 command', undefined]);
+    expect(clock.pending()).toEqual([]);
   });
 
   it('hold up nothing that is new, and are waited for where they may be meant', async () => {
