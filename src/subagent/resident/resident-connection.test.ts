@@ -175,49 +175,6 @@ describe('a hostile resident', () => {
     await expect(asked).rejects.toMatchObject({ code: 'timeout' });
   });
 
-  it.each([
-    ['begins an answer and says no more', 200, ''],
-    ['refuses and does not say why', 500, ''],
-    ['answers byte by byte without end', 200, ' '],
-  ])('that %s is not waited for without end, and its stream is closed', async (_, status, drip) => {
-    let isClosed = false;
-    let drop = (): void => {};
-    play = (stream) => {
-      stream.on('close', () => (isClosed = true));
-      stream.respond({ ':status': status });
-      drop = () => void (drip && !stream.destroyed && stream.write(drip));
-    };
-    const asked = ask({ timeoutMs: 1_000 }).catch((error: unknown) => error);
-    let hasSettled = false;
-    void asked.then(() => (hasSettled = true));
-    for (let second = 0; second < 31 && !hasSettled; second++) {
-      expect(isClosed).toBe(false);
-      drop();
-      for (let round = 0; round < 20; round++) await new Promise((resolve) => setImmediate(resolve));
-      await clock.run(1_000);
-    }
-    expect(hasSettled).toBe(true);
-    expect(await asked).toMatchObject({
-      code: 'timeout',
-      message: 'Asking failed: the resident did not answer in time.',
-    });
-    await until(() => isClosed);
-    expect(connection.isOpen).toBe(true);
-  });
-
-  it('that answers in time is waited for as long as its request says, to the end of its answer', async () => {
-    let end = (): void => {};
-    play = (stream) => {
-      stream.respond({ ':status': 200 });
-      end = () => void stream.end('{"n":3}');
-    };
-    const asked = ask({ timeoutMs: 90_000 });
-    for (let round = 0; round < 20; round++) await new Promise((resolve) => setImmediate(resolve));
-    await clock.run(89_000);
-    end();
-    expect(await asked).toEqual({ n: 3 });
-  });
-
   it('that sends no frames in a stream loses its connection', async () => {
     play = (stream) => {
       stream.respond({ ':status': 200 });
