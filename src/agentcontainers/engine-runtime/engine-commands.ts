@@ -1,6 +1,7 @@
 // INVARIANTS
 // - A key starts one command; ended commands are kept until they are forgotten, the newest 256 of them.
 // - Of what those have written the newest 32 MiB are kept, and all that was kept of the last one.
+import { DEFAULT_GRACE_MS } from '../default-grace.ts';
 import type { CommandKind, CommandProcess, CommandSpec, OutputChunk, OutputQuery, RunningCommand } from '../ports.ts';
 import { deadlineScope, raceAbort } from '../../async/abort.ts';
 import type { Clock } from '../../clock/clock.ts';
@@ -24,7 +25,6 @@ export interface EngineCommands {
   output(id: string, query: OutputQuery): AsyncGenerator<OutputChunk>;
 }
 
-const GRACE_MS = 2_000;
 const MAX_ENDED = 256;
 /** The same as in a resident. */
 const MAX_ENDED_BYTES = 33_554_432;
@@ -101,7 +101,7 @@ export function createEngineCommands(world: EngineWorld): EngineCommands {
     for (const chunk of process.log.from(0)) pipe.push(chunk, chunk.bytes.length);
     const reader = process.addReader((chunk) => pipe.push(chunk, chunk.bytes.length));
     void process.log.closed.then(() => pipe.end());
-    const onAbort = (): void => void process.endOrLeave(spec.graceMs ?? GRACE_MS, 'killed');
+    const onAbort = (): void => void process.endOrLeave(spec.graceMs ?? DEFAULT_GRACE_MS, 'killed');
     signal?.addEventListener('abort', onAbort, { once: true });
     const unlisten = (): void => signal?.removeEventListener('abort', onAbort);
     void process.exited.then(unlisten);
@@ -115,7 +115,7 @@ export function createEngineCommands(world: EngineWorld): EngineCommands {
       write: (bytes) => process.write(bytes),
       closeStdin: () => process.closeStdin(),
       resize: () => Promise.reject(needsResident('Resizing a command', 'it has no terminal')),
-      kill: (graceMs = spec.graceMs ?? GRACE_MS) => process.kill(graceMs),
+      kill: (graceMs = spec.graceMs ?? DEFAULT_GRACE_MS) => process.kill(graceMs),
       detach() {
         unlisten();
         reader.remove();

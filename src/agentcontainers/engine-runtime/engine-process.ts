@@ -2,6 +2,7 @@
 // - `exited` settles once and never rejects; then no timer is left.
 // - Whoever ends the command first names the reason.
 // - While it runs its output waits for the slowest of its readers.
+import { DEFAULT_GRACE_MS } from '../default-grace.ts';
 import { randomBytes } from 'node:crypto';
 import { createDeferred } from '../../async/deferred.ts';
 import type { CommandExit, CommandKind, CommandProcess, CommandSpec, ContainerEngine, OutputChunk } from '../ports.ts';
@@ -60,7 +61,6 @@ export interface OutputReader {
   remove(): void;
 }
 
-const GRACE_MS = 2_000;
 const RING_BYTES = 1_048_576;
 const SIGNAL_TIMEOUT_MS = 10_000;
 /** After KILL, for the engine to see the end. */
@@ -239,7 +239,7 @@ export async function startEngineProcess(
   if (spec.timeoutMs !== undefined) {
     timer = clock.afterFunc(
       spec.timeoutMs,
-      () => void endOrLeave(spec.graceMs ?? GRACE_MS, 'timeout'),
+      () => void endOrLeave(spec.graceMs ?? DEFAULT_GRACE_MS, 'timeout'),
       'engine-runtime: time-out',
     );
   }

@@ -1,3 +1,4 @@
+import { DEFAULT_GRACE_MS } from '../default-grace.ts';
 import { randomUUID } from 'node:crypto';
 import type { AttachedProcess, ContainerRuntime } from '../ports.ts';
 import { linkedScope } from '../../async/abort.ts';
@@ -7,8 +8,6 @@ import { createEngineFiles } from './engine-files.ts';
 import type { EngineWorld } from './engine-process.ts';
 import { needsResident } from './needs-resident.ts';
 import { readPorts, readStats } from './read-facts.ts';
-
-const GRACE_MS = 2_000;
 
 /**
  * What runs in a container where no resident can, over the engine's own exec. Its limits: commands, their output and their
@@ -79,7 +78,7 @@ export function createEngineRuntime(world: EngineWorld): ContainerRuntime {
     },
     async kill(id, options) {
       const process = commands.find(id);
-      await process.kill(options?.graceMs ?? GRACE_MS);
+      await process.kill(options?.graceMs ?? DEFAULT_GRACE_MS);
       return process.describe();
     },
     forget: async (id) => commands.forget(id),

@@ -1,6 +1,6 @@
 import type { ContainerEngine } from '../ports.ts';
 import type { Clock } from '../../clock/clock.ts';
-import { errorMessage, isAgentContainersError } from '../../errors.ts';
+import { isAgentContainersError, reasonOf } from '../../errors.ts';
 import { plainLine } from '../../text/plain-text.ts';
 import { failureReason, runShortCommand } from './run-short-command.ts';
 
@@ -96,8 +96,6 @@ export async function signalProcesses(
       : plainLine(failureReason(result));
   } catch (error) {
     if (isAgentContainersError(error, 'engine-object-not-found')) return 'the container is gone';
-    return plainLine(errorMessage(error))
-      .replace(/^.*? failed: /, '')
-      .replace(/[.\s]+$/, '');
+    return plainLine(reasonOf(error));
   }
 }

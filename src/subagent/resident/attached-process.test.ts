@@ -9,21 +9,12 @@ import { attachProcess } from './attached-process.ts';
 import { FRAME, encodeJsonFrame } from './frames.ts';
 import { spawnProcess } from './processes.ts';
 import type { ResidentAgent } from './resident-agent.ts';
+import { wireProcess } from '../../../test/support/resident/wire-process.ts';
 
 let clock: FakeClock;
 let fake: FakeResident;
 let agent: ResidentAgent;
-const WIRE = {
-  pid: 5,
-  argv: ['vi'],
-  cwd: '/',
-  user: 'dev',
-  tty: { width: 80, height: 24 },
-  merged: false,
-  kind: 'terminal',
-  started_at: '2025-01-01T00:00:00.000Z',
-  running: true,
-};
+const WIRE = wireProcess({ argv: ['vi'], tty: { width: 80, height: 24 }, kind: 'terminal' });
 const SIZE = { width: 80, height: 24 };
 
 beforeEach(async () => {

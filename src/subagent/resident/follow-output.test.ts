@@ -9,20 +9,11 @@ import { followOutput } from './follow-output.ts';
 import { FRAME, encodeFrame, encodeJsonFrame } from './frames.ts';
 import type { ResidentConnection } from './resident-connection.ts';
 import type { ResidentLink } from './resident-link.ts';
+import { wireProcess } from '../../../test/support/resident/wire-process.ts';
 
 // Of an output that nobody reads, or reads late.
 
-const PROCESS = {
-  id: 'abcd-1',
-  pid: 5,
-  cwd: '/',
-  user: 'dev',
-  merged: false,
-  kind: 'exec',
-  started_at: '2025-01-01T00:00:00.000Z',
-  running: true,
-  output: { start: 0, end: 0 },
-};
+const PROCESS = wireProcess();
 const JSON_FRAME = encodeJsonFrame({ process: PROCESS });
 
 let body: PassThrough;

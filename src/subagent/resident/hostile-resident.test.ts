@@ -16,6 +16,7 @@ import { createResidentRuntime } from './resident-runtime.ts';
 import { nothingSchema } from './wire.ts';
 import { writeBody } from './write-body.ts';
 import { http2Frame } from '../../../test/support/resident/http2-frame.ts';
+import { wireProcess } from '../../../test/support/resident/wire-process.ts';
 
 // Whatever it says: every call ends, with what it should give or an error of ours, and nothing is left of it after that.
 
@@ -212,20 +213,10 @@ describe('a connection', () => {
 });
 
 describe('the runtime', () => {
-  const PROCESS = {
-    id: 'abcd-1',
-    pid: 5,
-    argv: ['x'],
-    cwd: '/',
-    user: 'dev',
-    tty: null,
-    merged: false,
-    kind: 'exec',
-    started_at: '2025-01-01T00:00:00.000Z',
+  const PROCESS = wireProcess({
     running: false,
-    exit: { code: 0, signal: null, reason: 'exit', survivors: [], background_held: false, at: '' },
-    output: { start: 0, end: 0 },
-  };
+    exit: { code: 0, signal: null, reason: 'exit', survivors: [], background_held: false },
+  });
   /** One field is something else; also of a process that belongs to another agent. */
   const twisted = fc.oneof(
     fc

@@ -9,6 +9,7 @@ import type { FakeClock } from '../../testing/fake-clock.ts';
 import { FRAME, createFrameParser, encodeFrame, encodeJsonFrame } from './frames.ts';
 import type { ResidentAgent } from './resident-agent.ts';
 import { createResidentRuntime } from './resident-runtime.ts';
+import { wireProcess } from '../../../test/support/resident/wire-process.ts';
 
 let clock: FakeClock;
 let fake: FakeResident;
@@ -51,19 +52,7 @@ const STAT = {
   gid: 1,
 };
 const never = new AbortController().signal;
-const wire = {
-  id: 'abcd-1',
-  pid: 5,
-  argv: ['x'],
-  cwd: '/',
-  user: 'dev',
-  tty: null,
-  merged: false,
-  kind: 'exec',
-  started_at: '2025-01-01T00:00:00.000Z',
-  running: true,
-  output: { start: 0, end: 0 },
-};
+const wire = wireProcess();
 
 describe('processes', () => {
   it('are started once, although the answer was lost', async () => {

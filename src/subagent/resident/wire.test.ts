@@ -1,18 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { wireProcess } from '../../../test/support/resident/wire-process.ts';
 import { processSchema } from './wire.ts';
 
-const ended = (signal: string): unknown => ({
-  id: '3f2a-1',
-  pid: 7,
-  cwd: '/',
-  user: 'dev',
-  merged: false,
-  kind: 'exec',
-  started_at: '2026-01-01T00:00:00.000Z',
-  running: false,
-  exit: { code: null, signal, reason: 'signal' },
-  output: { start: 0, end: 0 },
-});
+const ended = (signal: string): unknown =>
+  wireProcess({ running: false, exit: { code: null, signal, reason: 'signal' } });
 
 it.each(['SIGKILL', 'SIGRTMIN+3', 'SIG34'])('%s is a signal', (signal) => {
   expect(processSchema.safeParse(ended(signal)).success).toBe(true);
