@@ -42,6 +42,8 @@ export const INSPECT_TIMEOUT = 5_000;
 export const INSPECT_AGAIN = 30_000;
 /** Deadline of file system calls on one workspace folder: a network mount may hang for ever. */
 export const FOLDER_TIMEOUT = 5_000;
+/** The same for the files of a configuration that somebody waits for: a machine that builds is busy. */
+export const CONFIG_TIMEOUT = 15_000;
 /** How many configurations are looked at at the same time when watching them begins. */
 export const FIRST_LOOKS_AT_ONCE = 8;
 /** How many containers are inspected at the same time. */

@@ -13,17 +13,17 @@ function addFolders({ addWorkspace, engine }: TestWorld): void {
   }
 }
 
-test('an up whose configuration is not answered for fails after 5 s and gives way to the next', async () => {
+test('an up whose configuration is not answered for fails after 15 s and gives way to the next', async () => {
   const { world, api, byName, end } = await begin({ maxUps: 1 }, addFolders);
   const [a, b] = [await byName('a'), await byName('b')];
   hangAt(world.configFiles, 'read', '/src/a');
   const first = await api.startDevcontainer(a.id);
   const second = await api.startDevcontainer(b.id);
-  await world.clock.run(4_999);
+  await world.clock.run(14_999);
   expect(world.cli.calls.up).toBe(0);
   expect(await byName('a')).toMatchObject({ status: 'starting' });
   await world.clock.run(1);
-  const error = 'Reading /src/a/.devcontainer/devcontainer.json failed: no answer within 5 s.';
+  const error = 'Reading /src/a/.devcontainer/devcontainer.json failed: no answer within 15 s.';
   expect(await first.done).toMatchObject({ status: 'failed', error });
   expect(await second.done).toMatchObject({ status: 'succeeded' });
   expect(await byName('a')).toMatchObject({ status: 'error', error });

@@ -259,9 +259,10 @@ async function check({ one, id, done }: Held, isBackFirst: boolean): Promise<voi
 
   // One that runs all the same, or was put back, shows why until it is made anew.
   const runsWithError = settled.seen?.status === 'running' && settled.seen.error !== undefined;
-  if (runsWithError || (one.job === 'recreate' && ended?.status === 'failed'))
-    expect(await (await library.api.recreate(id)).done).toMatchObject({ status: 'succeeded' });
-  else await library.up(folder);
+  if (runsWithError || (one.job === 'recreate' && ended?.status === 'failed')) {
+    const { status, error } = (await (await library.api.recreate(id)).done) ?? {};
+    if (status !== 'succeeded') throw new Error(`the next recreate ${status}: ${error}`);
+  } else await library.up(folder);
   const after = await oneInOrder(engine, library.api, folder);
   expect(after.dirty).toBe(false);
   expect(after.error).toBeUndefined();

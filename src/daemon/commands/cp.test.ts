@@ -372,7 +372,8 @@ describe('interrupted', () => {
     const code = cp(worldContext(daemon, world), {}, from, to, watched, (end) => void ends.push(end));
     // Whatever it waits for, it does by then.
     const seen = setInterval(() => {
-      if (isListening && (daemon?.requests.length ?? 0) > 1) world.signal('SIGINT');
+      const isReached = isBlocked ? world.out().length > 0 : (daemon?.requests.length ?? 0) > 1;
+      if (isListening && isReached) world.signal('SIGINT');
     }, 50);
     try {
       return { code: await code, world, ends };

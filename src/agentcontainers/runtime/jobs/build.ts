@@ -3,7 +3,7 @@ import type { Entry } from '../../model/state.ts';
 import type { Finding, Verdict } from '../../model/verdict.ts';
 import type { CliFailure } from '../../ports.ts';
 import { deadlineScope, bounded } from '../../../async/abort.ts';
-import { ENGINE_TIMEOUT, FOLDER_TIMEOUT } from '../../constants.ts';
+import { CONFIG_TIMEOUT, ENGINE_TIMEOUT } from '../../constants.ts';
 import { readConfig } from '../read-config.ts';
 import { allowance, judgeAgain, leavesOutInitializeCommand, withImage } from './judgement.ts';
 import type { Prepared } from './prepare.ts';
@@ -71,7 +71,7 @@ async function judge(
 async function noteImages({ rt, id, signal }: UpJob, { key }: Entry): Promise<void> {
   rt.images.forget();
   const what = `Reading ${key.configPath}`;
-  const reading = await bounded(rt.ports.clock, FOLDER_TIMEOUT, what, signal, () => readConfig(rt, key));
+  const reading = await bounded(rt.ports.clock, CONFIG_TIMEOUT, what, signal, () => readConfig(rt, key));
   const intent = rt.store.state.entries.get(id)?.intent;
   if (reading.kind !== 'valid' || intent?.kind !== 'up') return;
   const images = Object.entries(reading.config.inputs).filter(([name]) => name.startsWith('image '));

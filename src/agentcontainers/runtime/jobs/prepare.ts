@@ -1,6 +1,6 @@
 import { bounded } from '../../../async/abort.ts';
 import { AgentContainersError, errorMessage } from '../../../errors.ts';
-import { FOLDER_TIMEOUT } from '../../constants.ts';
+import { CONFIG_TIMEOUT } from '../../constants.ts';
 import type { EntryKey } from '../../model/devcontainer.ts';
 import type { ConfigReading } from '../../model/events.ts';
 import type { UpIntent } from '../../model/intent.ts';
@@ -37,7 +37,7 @@ export async function prepare(job: UpJob, before: Entry): Promise<Prepared> {
 
 async function read({ rt, signal }: UpJob, { key }: Entry): Promise<Omit<Prepared, 'intent'>> {
   const what = `Reading ${key.configPath}`;
-  const { reading, source, files } = await bounded(rt.ports.clock, FOLDER_TIMEOUT, what, signal, () =>
+  const { reading, source, files } = await bounded(rt.ports.clock, CONFIG_TIMEOUT, what, signal, () =>
     readWithSource(rt, key),
   );
   if (reading.kind === 'invalid') {
@@ -58,7 +58,7 @@ async function keepContents(rt: Runtime, { key, id }: Entry, fingerprint: string
   const { clock, configFiles, storage, logger } = rt.ports;
   try {
     const what = `Reading the files of ${key.configPath}`;
-    const contents = await bounded(clock, FOLDER_TIMEOUT, what, rt.closing, () => configFiles.contents(key));
+    const contents = await bounded(clock, CONFIG_TIMEOUT, what, rt.closing, () => configFiles.contents(key));
     const kept = new Set([fingerprint]);
     for (const entry of rt.store.state.entries.values()) {
       for (const made of entry.made) kept.add(made.fingerprint);
