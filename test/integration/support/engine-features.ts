@@ -27,8 +27,6 @@ export interface EngineFeatures {
   readonly refusesMissingSources: boolean;
   /** The docker client tells why a command could not be started. */
   readonly clientTellsRefusals: boolean;
-  /** A container that ended for lack of memory is shown as such. */
-  readonly tellsLackOfMemory: boolean;
 }
 
 /** Of the engine of this run. */
@@ -70,19 +68,6 @@ export async function probeEngine(dockerHost: string): Promise<EngineFeatures> {
     const refusal = await docker('exec', '-u', 'nobody-there', name, 'true').catch(
       (error: { stdout?: string; stderr?: string }) => `${error.stdout} ${error.stderr}`,
     );
-    await docker(
-      ...run,
-      '--name',
-      `${name}-oom`,
-      '--memory',
-      '32m',
-      '--memory-swap',
-      '32m',
-      IMAGE,
-      'tail',
-      '/dev/zero',
-    );
-    await docker('wait', `${name}-oom`);
     return {
       ...parseVersion(await docker('version', '--format', '{{json .Server}}')),
       uploadReachesMounts: await succeeds('exec', name, 'test', '-e', '/mounted/probe'),
@@ -93,7 +78,6 @@ export async function probeEngine(dockerHost: string): Promise<EngineFeatures> {
       mountsPathsWithCommas: await succeeds(...withComma),
       refusesMissingSources: !(await succeeds(...run, ...missing, IMAGE, 'true')),
       clientTellsRefusals: refusal.includes('unable to find user'),
-      tellsLackOfMemory: (await docker('inspect', '-f', '{{.State.OOMKilled}}', `${name}-oom`)) === 'true',
     };
   } finally {
     await rm(folder, { recursive: true, force: true });
