@@ -3,12 +3,13 @@ package accounts
 import (
 	"errors"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"testing/iotest"
+
+	"agentcontainers/resident/internal/scarce"
 )
 
 const passwd = `root:x:0:0:root:/root:/bin/bash
@@ -27,20 +28,7 @@ func TestGroupsThatCannotBeReadJustNowAreAnError(t *testing.T) {
 	if groups, err := Groups("root", 7); err != nil || groups[0] != 7 {
 		t.Fatalf("%v, %v", groups, err)
 	}
-	file, err := os.Open(os.DevNull)
-	if err != nil {
-		t.Fatal(err)
-	}
-	free := uint64(file.Fd())
-	file.Close()
-	var before syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &before); err != nil {
-		t.Fatal(err)
-	}
-	defer syscall.Setrlimit(syscall.RLIMIT_NOFILE, &before)
-	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: free, Max: before.Max}); err != nil {
-		t.Fatal(err)
-	}
+	scarce.Files(t, 0)
 	if groups, err := Groups("root", 7); !errors.Is(err, syscall.EMFILE) {
 		t.Errorf("%v, %v", groups, err)
 	}

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"testing/iotest"
 	"time"
+
+	"agentcontainers/resident/internal/scarce"
 )
 
 func TestAStatFileIsReadWhateverTheNameIs(t *testing.T) {
@@ -45,29 +47,10 @@ func TestThisProcessIsInTheList(t *testing.T) {
 	t.Error("it is not there")
 }
 
-// onlyFiles leaves room for so many more open files, until the test is over.
-func onlyFiles(t *testing.T, more uint64) {
-	t.Helper()
-	file, err := os.Open(os.DevNull)
-	if err != nil {
-		t.Fatal(err)
-	}
-	free := uint64(file.Fd())
-	file.Close()
-	var before syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &before); err != nil {
-		t.Fatal(err)
-	}
-	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: free + more, Max: before.Max}); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = syscall.Setrlimit(syscall.RLIMIT_NOFILE, &before) })
-}
-
 func TestAProcessThatCannotBeReadForWantOfFilesIsNotGone(t *testing.T) {
 	for more := range uint64(2) {
 		t.Run(fmt.Sprint(more), func(t *testing.T) {
-			onlyFiles(t, more)
+			scarce.Files(t, more)
 			if list, err := List(); !errors.Is(err, syscall.EMFILE) {
 				t.Errorf("%d are there, %v", len(list), err)
 			}

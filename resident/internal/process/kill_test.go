@@ -11,6 +11,7 @@ import (
 
 	"agentcontainers/resident/internal/fault"
 	"agentcontainers/resident/internal/proc"
+	"agentcontainers/resident/internal/scarce"
 )
 
 // Each of these leaves nothing behind, however it tries to get away.
@@ -224,27 +225,6 @@ func TestASignalGoesToTheMainProcessOrTheTree(t *testing.T) {
 	}
 }
 
-// withoutFiles lets this program open no more files until the returned function is called.
-func withoutFiles(t *testing.T) (restore func()) {
-	t.Helper()
-	file, err := os.Open(os.DevNull)
-	if err != nil {
-		t.Fatal(err)
-	}
-	free := uint64(file.Fd())
-	file.Close()
-	var before syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &before); err != nil {
-		t.Fatal(err)
-	}
-	restore = func() { _ = syscall.Setrlimit(syscall.RLIMIT_NOFILE, &before) }
-	t.Cleanup(restore)
-	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: free, Max: before.Max}); err != nil {
-		t.Fatal(err)
-	}
-	return restore
-}
-
 func TestAKillEndsTheMainProcessWhileNoneCanBeListed(t *testing.T) {
 	for _, row := range []struct {
 		name  string
@@ -254,7 +234,7 @@ func TestAKillEndsTheMainProcessWhileNoneCanBeListed(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			p := line(t, `trap 'exit 9' TERM; setsid sleep 1000 & echo ready; while :; do sleep 0.01; done`)
 			shows(t, p, "ready")
-			restore := withoutFiles(t)
+			restore := scarce.Files(t, 0)
 			done := shared.Kill(p, row.grace, "killed")
 			if !within(patience, p.reapedNow) {
 				t.Fatal("it is not ended")
@@ -278,14 +258,14 @@ func TestAKillEndsTheMainProcessWhileNoneCanBeListed(t *testing.T) {
 func TestAMainProcessThatMayBeThereStillIsASurvivorWhenNoneCanBeListed(t *testing.T) {
 	p := line(t, "sleep 1000")
 	found := newTree(p)
-	restore := withoutFiles(t)
+	restore := scarce.Files(t, 0)
 	listed := shared.scanOrGuess([]*tree{found})
 	restore()
 	if listed || len(found.members) != 1 || found.members[0].PID != p.pid {
 		t.Errorf("%v, %+v", listed, found.members)
 	}
 	killed(t, p, 0)
-	restore = withoutFiles(t)
+	restore = scarce.Files(t, 0)
 	listed = shared.scanOrGuess([]*tree{found})
 	restore()
 	if listed || len(found.members) != 0 {

@@ -1,7 +1,6 @@
 package process
 
 import (
-	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -20,8 +19,6 @@ const (
 	// A program that was written a moment ago can still be open for writing in a child that was just forked.
 	busyRetries = 10
 	busyPause   = 20 * time.Millisecond
-	// startTime bounds how long the end of all waits for a start that is on its way: a file system that hangs can hold it.
-	startTime = 5 * time.Second
 )
 
 // Start starts a process. With watch it also gives a reader that misses nothing. existed says that the process is one that
@@ -58,70 +55,6 @@ func (t *Table) Start(s *Start, watch bool) (p *Process, reader *output.Reader, 
 	}
 	p.begin()
 	return p, reader, false, err
-}
-
-// reserve takes a place among the running, and the key.
-func (t *Table) reserve(s *Start) (entry *keyed, known *Process, err error) {
-	request := ""
-	if s.Key != "" {
-		content, err := json.Marshal([]any{s.Argv, s.Command})
-		if err != nil {
-			return nil, nil, fault.From("reading the request", err)
-		}
-		request = string(content)
-	}
-	for {
-		t.mu.Lock()
-		before := t.keys[s.Key]
-		if s.Key != "" && before != nil {
-			t.mu.Unlock()
-			if before.request != request {
-				return nil, nil, fault.Conflict("the key belongs to another command")
-			}
-			<-before.ready
-			if before.process != nil {
-				return nil, before.process, nil
-			}
-			continue
-		}
-		if t.draining {
-			err = fault.Draining()
-		} else if t.running >= t.limit {
-			err = fault.TooMany("%d processes run already", t.limit)
-		} else {
-			t.running++
-			t.entering++
-			if s.Key != "" {
-				entry = &keyed{ready: make(chan struct{}), request: request}
-				t.keys[s.Key] = entry
-			}
-		}
-		t.mu.Unlock()
-		return entry, nil, err
-	}
-}
-
-// entered is called when a start that was reserved is in the table, or has failed. Needs the lock.
-func (t *Table) entered() {
-	if t.entering--; t.entering == 0 && t.awaited != nil {
-		close(t.awaited)
-		t.awaited = nil
-	}
-}
-
-// awaitStarts waits until the starts that were on their way when draining began can be found in the table.
-func (t *Table) awaitStarts() {
-	t.mu.Lock()
-	if !t.draining || t.entering == 0 {
-		t.mu.Unlock()
-		return
-	}
-	if t.awaited == nil {
-		t.awaited = make(chan struct{})
-	}
-	awaited := t.awaited
-	t.mu.Unlock()
-	within(startTime, awaited)
 }
 
 // spawn makes the process and enters it into the table. Nothing reads its output yet.

@@ -2,11 +2,11 @@ import { UNKNOWN_INPUT } from '../../model/fingerprint.ts';
 import type { Entry } from '../../model/state.ts';
 import type { Finding, Verdict } from '../../model/verdict.ts';
 import type { CliFailure } from '../../ports.ts';
-import { deadlineScope, bounded } from '../../../async/abort.ts';
-import { CONFIG_TIMEOUT, ENGINE_TIMEOUT } from '../../constants.ts';
-import { readConfig } from '../read-config.ts';
+import { deadlineScope } from '../../../async/abort.ts';
+import { ENGINE_TIMEOUT } from '../../constants.ts';
 import { allowance, judgeAgain, leavesOutInitializeCommand, withImage } from './judgement.ts';
 import type { Prepared } from './prepare.ts';
+import { readInTime } from './read-in-time.ts';
 import { cliContext, step, type UpJob } from './up-job.ts';
 
 /**
@@ -70,8 +70,7 @@ async function judge(
 /** A base image may have been fetched only now: what it is belongs to what the container is made from. */
 async function noteImages({ rt, id, signal }: UpJob, { key }: Entry): Promise<void> {
   rt.images.forget();
-  const what = `Reading ${key.configPath}`;
-  const reading = await bounded(rt.ports.clock, CONFIG_TIMEOUT, what, signal, () => readConfig(rt, key));
+  const { reading } = await readInTime({ rt, signal }, key);
   const intent = rt.store.state.entries.get(id)?.intent;
   if (reading.kind !== 'valid' || intent?.kind !== 'up') return;
   const images = Object.entries(reading.config.inputs).filter(([name]) => name.startsWith('image '));

@@ -1,10 +1,8 @@
-import { bounded } from '../../../async/abort.ts';
 import { AgentContainersError } from '../../../errors.ts';
-import { CONFIG_TIMEOUT } from '../../constants.ts';
 import type { Entry } from '../../model/state.ts';
 import { isAccepted, permissionOf, type Finding, type Verdict } from '../../model/verdict.ts';
 import type { UpRequest } from '../../ports.ts';
-import { readConfig } from '../read-config.ts';
+import { readInTime } from './read-in-time.ts';
 import { verdictOf } from '../verdict-of.ts';
 import { notTrusted, type UpJob } from './up-job.ts';
 
@@ -57,8 +55,7 @@ export function allowance(
  */
 export async function judgeAgain(job: UpJob, { key }: Entry, judgement: Judgement): Promise<boolean> {
   const { rt, signal } = job;
-  const what = `Reading ${key.configPath}`;
-  const reading = await bounded(rt.ports.clock, CONFIG_TIMEOUT, what, signal, () => readConfig(rt, key));
+  const { reading } = await readInTime({ rt, signal }, key);
   if (reading.kind !== 'valid' || reading.verdict.hash !== judgement.verdict.hash) throw changedMeanwhile();
   return leavesOutInitializeCommand(job, judgement);
 }

@@ -5,7 +5,7 @@ import type { EntryKey } from '../../model/devcontainer.ts';
 import type { ConfigReading } from '../../model/events.ts';
 import type { UpIntent } from '../../model/intent.ts';
 import type { Entry } from '../../model/state.ts';
-import { readWithSource } from '../read-config.ts';
+import { readInTime } from './read-in-time.ts';
 import type { Runtime } from '../runtime.ts';
 import type { UpJob } from './up-job.ts';
 
@@ -36,10 +36,7 @@ export async function prepare(job: UpJob, before: Entry): Promise<Prepared> {
 }
 
 async function read({ rt, signal }: UpJob, { key }: Entry): Promise<Omit<Prepared, 'intent'>> {
-  const what = `Reading ${key.configPath}`;
-  const { reading, source, files } = await bounded(rt.ports.clock, CONFIG_TIMEOUT, what, signal, () =>
-    readWithSource(rt, key),
-  );
+  const { reading, source, files } = await readInTime({ rt, signal }, key);
   if (reading.kind === 'invalid') {
     const { message, line, column } = reading.error;
     throw new AgentContainersError(

@@ -1,9 +1,7 @@
-import { bounded } from '../../../async/abort.ts';
 import { errorMessage } from '../../../errors.ts';
 import { plainLine } from '../../../text/plain-text.ts';
-import { CONFIG_TIMEOUT } from '../../constants.ts';
 import { UNKNOWN_INPUT } from '../../model/fingerprint.ts';
-import { readWithSource } from '../read-config.ts';
+import { readInTime } from './read-in-time.ts';
 import type { Prepared } from './prepare.ts';
 import type { UpJob } from './up-job.ts';
 
@@ -41,8 +39,7 @@ export function watchWritten(job: UpJob, prepared: Prepared): WrittenFiles {
 
 async function writtenSince({ rt, id, signal }: UpJob, { key, files, reading }: Prepared): Promise<readonly string[]> {
   try {
-    const what = `Reading ${key.configPath}`;
-    const now = await bounded(rt.ports.clock, CONFIG_TIMEOUT, what, signal, () => readWithSource(rt, key));
+    const now = await readInTime({ rt, signal }, key);
     if (now.reading.kind !== 'valid') return Object.keys(files);
     // What came to be counts too, unless it is another configuration that names it.
     const isSame = propertiesOf(now.reading) === propertiesOf(reading);
